@@ -117,7 +117,7 @@ impl Returning {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
-    /// Short and stable: `destroys`, `dropHead`, `singleActive`, `typeUnknown`, `noWrite`, `delayedRetry`.
+    /// Short and stable: `destroys`, `dropHead`, `expires`, `singleActive`, `typeUnknown`, `noWrite`, `delayedRetry`.
     pub code: String,
     /// What would happen, and how we know: two or three sentences.
     pub why: String,

@@ -1,0 +1,133 @@
+//! On which terms messages are held, and how many are asked for at a time. Pure.
+
+use broker::{Hold, Purpose, QueueName};
+
+use crate::rules::GiveBack;
+
+/// A prefetch is 16 bits wide, and 0 would mean something else for each type of queue.
+const PREFETCH_MAX: u64 = 65_535;
+/// The first window where the size of the messages is not known.
+const WINDOW_FIRST: u64 = 64;
+/// How many times what has been seen so far the next window may be.
+const GROWTH: u64 = 8;
+const GROWTH_OF_PICK: u64 = 3;
+
+/// On which terms messages are held.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) queue: QueueName,
+    pub(crate) label: String,
+    pub(crate) version: String,
+    /// The effective delivery limit.
+    pub(crate) limit: Option<u64>,
+    pub(crate) way: GiveBack,
+    pub(crate) purpose: Purpose,
+    pub(crate) hold: Hold,
+    /// The cost was refused and accepted all the same: what may not go back is the caller's to settle.
+    pub(crate) is_override: bool,
+    /// The mean size of a body in this queue, where it is known.
+    pub(crate) body_bytes: Option<u64>,
+}
+
+impl Terms {
+    /// How many messages are asked for in all.
+    pub(crate) fn wanted(&self) -> u64 {
+        match self.purpose {
+            Purpose::Look { n } | Purpose::Take { n } => n,
+            Purpose::Pick { .. } | Purpose::Drain => u64::MAX,
+        }
+    }
+
+    /// What is not removed is given back, so nothing more may come once something is removed.
+    pub(crate) fn gives_back(&self) -> bool {
+        matches!(self.purpose, Purpose::Look { .. } | Purpose::Pick { .. })
+    }
+
+    /// Where each return counts towards a limit, the first message is held alone, and the look stops at the first that
+    /// may not go back.
+    pub(crate) fn is_wary(&self) -> bool {
+        self.gives_back()
+            && !self.is_override
+            && self.label == "quorum"
+            && self.way == GiveBack::Close
+            && self.limit.is_some()
+    }
+
+    /// How many messages the next window asks for, with room for so many in the hold. Bodies are counted in bytes as
+    /// soon as their size is known; until then windows start small and grow.
+    pub(crate) fn window_size(&self, room: u64, seen: &Seen) -> u64 {
+        let bytes_left = self.hold.bytes_max.saturating_sub(seen.held_bytes);
+        let mean = seen.delivered_bytes.checked_div(seen.delivered).max(self.body_bytes);
+        let by_bytes = mean.map_or(WINDOW_FIRST, |mean| (bytes_left / mean.max(1)).max(1));
+        let by_growth = match self.purpose {
+            _ if self.is_wary() && seen.delivered == 0 => 1,
+            Purpose::Pick { .. } => WINDOW_FIRST.max(seen.delivered * GROWTH_OF_PICK),
+            _ if self.body_bytes.is_some() => u64::MAX,
+            _ => WINDOW_FIRST.max(seen.delivered * GROWTH),
+        };
+        room.min(by_bytes).min(by_growth).min(PREFETCH_MAX)
+    }
+}
+
+/// What a hold has seen so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(crate) held_bytes: u64,
+    pub(crate) delivered: u64,
+    pub(crate) delivered_bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(purpose: Purpose) -> Terms {
+        Terms {
+            queue: "q".into(),
+            label: "classic".into(),
+            version: "4.3.6".into(),
+            limit: None,
+            way: GiveBack::Close,
+            purpose,
+            hold: Hold { messages_max: 100_000, bytes_max: 1 << 20, wait_ms: 100 },
+            is_override: false,
+            body_bytes: None,
+        }
+    }
+
+    #[test]
+    fn without_a_known_size_windows_start_small_and_grow() {
+        let terms = terms(Purpose::Look { n: 10_000 });
+        assert_eq!(terms.window_size(10_000, &Seen::default()), 64);
+        let small = Seen { held_bytes: 640, delivered: 64, delivered_bytes: 640 };
+        assert_eq!(terms.window_size(9_936, &small), 512);
+        let large = Seen { held_bytes: 640_000, delivered: 64, delivered_bytes: 640_000 };
+        assert_eq!(terms.window_size(9_936, &large), 40, "as many as the bytes that are left hold");
+    }
+
+    #[test]
+    fn a_known_size_fills_the_hold_at_once_and_never_beyond_a_prefetch() {
+        let known = |body_bytes| Terms { body_bytes: Some(body_bytes), ..terms(Purpose::Look { n: 100_000 }) };
+        assert_eq!(known(1).window_size(100_000, &Seen::default()), 65_535);
+        assert_eq!(known(1 << 10).window_size(100_000, &Seen::default()), 1_024);
+        assert_eq!(known(5 << 20).window_size(100_000, &Seen::default()), 1, "one message may exceed the hold");
+        assert_eq!(known(0).window_size(10, &Seen::default()), 10, "empty bodies are bounded by their number");
+    }
+
+    #[test]
+    fn where_returns_count_towards_a_limit_the_first_message_is_held_alone() {
+        let wary =
+            Terms { label: "quorum".into(), limit: Some(3), body_bytes: Some(1), ..terms(Purpose::Look { n: 50 }) };
+        assert_eq!(wary.window_size(50, &Seen::default()), 1);
+        assert_eq!(wary.window_size(49, &Seen { held_bytes: 1, delivered: 1, delivered_bytes: 1 }), 49);
+        let free = Terms { way: GiveBack::Nack, ..wary };
+        assert_eq!(free.window_size(50, &Seen::default()), 50);
+    }
+
+    #[test]
+    fn a_pick_does_not_reach_much_further_than_it_must() {
+        let pick = Terms { body_bytes: Some(1), ..terms(Purpose::Pick { keys: Vec::new() }) };
+        assert_eq!(pick.window_size(100_000, &Seen::default()), 64);
+        assert_eq!(pick.window_size(100_000, &Seen { held_bytes: 64, delivered: 64, delivered_bytes: 64 }), 192);
+    }
+}
