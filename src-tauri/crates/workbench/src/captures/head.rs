@@ -1,0 +1,99 @@
+//! Everything of a message but its body, as it is written into a capture: the broker's words in their written form.
+
+use std::thread;
+
+use broker::{Death, Message, Routing, Table, Value};
+use serde::{Deserialize, Serialize};
+
+use super::json;
+use crate::store::unreadable;
+use crate::{Error, Result};
+
+/// Tables and lists inside each other. What is deeper was made to break readers.
+const NESTED_MAX: usize = 256;
+/// Brackets inside each other that are read and written on the stack of whoever asks.
+const SHALLOW: usize = 64;
+/// For what is deeper, in bytes.
+const DEEP_STACK: usize = 64 * 1024 * 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Head {
+    pub(super) routing: Routing,
+    pub(super) properties: Table,
+    pub(super) headers: Table,
+    pub(super) deaths: Vec<Death>,
+    pub(super) delivery_count: Option<u64>,
+    pub(super) redelivered: Option<bool>,
+}
+
+impl Head {
+    pub(super) fn write(message: &Message) -> Result<String> {
+        let depth = nesting(&message.headers).max(nesting(&message.properties));
+        if depth > NESTED_MAX {
+            let why = format!("a header is nested {depth} deep, and at most {NESTED_MAX} can be kept");
+            return Err(Error::Invalid { why });
+        }
+        let head = Self {
+            routing: message.routing.clone(),
+            properties: message.properties.clone(),
+            headers: message.headers.clone(),
+            deaths: message.deaths.clone(),
+            delivery_count: message.delivery_count,
+            redelivered: message.redelivered,
+        };
+        // A level of tables is three of brackets.
+        let written = with_room(3 * depth, || serde_json::to_string(&head));
+        written.map_err(|error| Error::Invalid { why: error.to_string() })
+    }
+
+    pub(super) fn read(text: &str) -> rusqlite::Result<Self> {
+        let read = || {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            deserializer.disable_recursion_limit();
+            Self::deserialize(&mut deserializer)
+        };
+        with_room(json::nesting(text), read).map_err(|error| unreadable(error.into()))
+    }
+
+    pub(super) fn into_message(self, body: Vec<u8>) -> Message {
+        Message {
+            body,
+            properties: self.properties,
+            headers: self.headers,
+            routing: self.routing,
+            deaths: self.deaths,
+            delivery_count: self.delivery_count,
+            redelivered: self.redelivered,
+        }
+    }
+}
+
+/// Runs `work` where the stack is large enough for data so deep.
+pub(super) fn with_room<T: Send>(depth: usize, work: impl FnOnce() -> T + Send) -> T {
+    if depth <= SHALLOW {
+        return work();
+    }
+    thread::scope(|scope| {
+        let started = thread::Builder::new().stack_size(DEEP_STACK).spawn_scoped(scope, work);
+        match started.expect("the system has a thread left").join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Tables and lists inside each other, without recursion: the depth is the sender's.
+pub(super) fn nesting(table: &Table) -> usize {
+    let mut deepest = 0;
+    let mut waiting: Vec<(usize, &Value)> = table.iter().map(|(_, value)| (0, value)).collect();
+    while let Some((depth, value)) = waiting.pop() {
+        deepest = deepest.max(depth);
+        match value {
+            Value::Array(values) => waiting.extend(values.iter().map(|value| (depth + 1, value))),
+            Value::Table(table) => waiting.extend(table.iter().map(|(_, value)| (depth + 1, value))),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,127 @@
+//! What one run of the machine works with: the broker's handles, the capture, the journal, and the bodies in between.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use broker::{
+    Error as BrokerError, ErrorKind, Lease, LeaseKey, Leased, LookCost, Message, Name, ORIGIN_HEADER, Order,
+    Outgoing, Publisher, QueueName, REDRIVE_HEADER, RedriveId, Table, Target, Value,
+};
+use tokio::sync::OnceCell;
+
+use super::lock;
+use super::machine::{LeaseNo, Seen, ToPublish, Trouble};
+use crate::captures::{CaptureWriter, Captures};
+use crate::connections::Live;
+use crate::store::{JobRecord, Store};
+use crate::{CaptureId, Error, Fault, JobId, Result};
+
+/// What one run works with.
+#[derive(Debug)]
+pub(super) struct Desk {
+    /// `None`: a deed that touches no broker.
+    pub(super) live: Option<Live>,
+    pub(super) store: Store,
+    pub(super) captures: Captures,
+    pub(super) job: JobId,
+    /// A look becomes a job only when it has to write: then this is what it is written down as.
+    pub(super) unlisted: Option<JobRecord>,
+    pub(super) listed: OnceCell<()>,
+    pub(super) source: Option<QueueName>,
+    pub(super) accepted: Option<LookCost>,
+    pub(super) keep_origin: bool,
+    /// Where copies are written.
+    pub(super) writer: Option<CaptureWriter>,
+    /// Where copies are read again.
+    pub(super) capture: Option<CaptureId>,
+    pub(super) leases: Mutex<HashMap<LeaseNo, Arc<dyn Lease>>>,
+    pub(super) bodies: Mutex<HashMap<(LeaseNo, LeaseKey), Leased>>,
+    pub(super) publisher: OnceCell<Arc<dyn Publisher>>,
+    /// The first thing that went wrong.
+    pub(super) fault: Mutex<Option<Fault>>,
+}
+
+impl Desk {
+    pub(super) fn live(&self) -> Result<&Live> {
+        self.live.as_ref().ok_or_else(|| Error::Invalid { why: "this deed touches no broker".to_owned() })
+    }
+
+    pub(super) fn source(&self) -> Result<&QueueName> {
+        self.source.as_ref().ok_or_else(|| Error::Invalid { why: "this deed reads no queue".to_owned() })
+    }
+
+    /// Remembers the error for whoever asks what went wrong, and tells the machine what it needs to know.
+    pub(super) fn trouble(&self, error: &Error) -> Trouble {
+        lock(&self.fault).get_or_insert_with(|| Fault::from(error));
+        let lost = match error {
+            Error::Broker(error) => {
+                matches!(error.kind(), ErrorKind::Lost | ErrorKind::Unreachable | ErrorKind::TimedOut)
+            }
+            _ => false,
+        };
+        Trouble { words: error.to_string(), lost }
+    }
+
+    pub(super) fn lease(&self, no: LeaseNo) -> Result<Arc<dyn Lease>> {
+        let found = lock(&self.leases).get(&no).cloned();
+        found.ok_or_else(|| BrokerError::new(ErrorKind::Lost, "use the hold", "it is gone").into())
+    }
+
+    pub(super) async fn publisher(&self) -> Result<&Arc<dyn Publisher>> {
+        let live = self.live()?;
+        Ok(self.publisher.get_or_try_init(|| live.broker.publisher(Order::Strict)).await?)
+    }
+
+    /// Keeps the body and tells the machine the rest.
+    pub(super) fn seen(&self, lease: LeaseNo, leased: Leased) -> Seen {
+        let seen = Seen {
+            lease_key: leased.lease_key,
+            key: leased.key.clone(),
+            may_return: leased.may_return,
+            body_bytes: leased.message.body.len() as u64,
+            ours: self.own_number(&leased.message),
+        };
+        lock(&self.bodies).insert((lease, leased.lease_key), leased);
+        seen
+    }
+
+    fn own_number(&self, message: &Message) -> Option<u64> {
+        let id: RedriveId = message.headers.text(REDRIVE_HEADER)?.parse().ok()?;
+        (id.job == self.job.uuid()).then_some(id.n)
+    }
+
+    /// The message as it is sent, with what was left out of it kept where that is wanted.
+    pub(super) async fn outgoing(&self, ask: &ToPublish) -> Result<Outgoing> {
+        let message = self.message(ask).await?;
+        let puts_back = ask.target.is_none();
+        let target = match &ask.target {
+            Some(target) => target.clone(),
+            None => Target::Queue { queue: self.source()?.clone() },
+        };
+        let prepared = self.live()?.rules.prepare(&message, &target);
+        let mut outgoing = prepared.outgoing;
+        if (self.keep_origin || puts_back) && !prepared.stripped.is_empty() {
+            let kept: Table = prepared.stripped.into_iter().map(|part| (Name::from(part.name.as_str()), part.value)).collect();
+            outgoing.headers.set(ORIGIN_HEADER, Value::Table(kept));
+        }
+        outgoing.redrive = Some(RedriveId { job: self.job.uuid(), n: ask.n });
+        Ok(outgoing)
+    }
+
+    async fn message(&self, ask: &ToPublish) -> Result<Message> {
+        if let Some(place) = &ask.held {
+            let mut bodies = lock(&self.bodies);
+            // What has a copy can be read again; what has none must stay here until it is safe.
+            let found = match ask.stored {
+                Some(_) => bodies.remove(place).map(|leased| leased.message),
+                None => bodies.get(place).map(|leased| leased.message.clone()),
+            };
+            if let Some(message) = found {
+                return Ok(message);
+            }
+        }
+        let missing = || Error::Invalid { why: "the message has no copy".to_owned() };
+        let (capture, number) = self.capture.zip(ask.stored).ok_or_else(missing)?;
+        Ok(self.captures.load(capture, number).await?.message)
+    }
+}

@@ -1,0 +1,69 @@
+//! One message of a job as the journal keeps it.
+
+use broker::{MessageKey, Target};
+use serde::{Deserialize, Serialize};
+
+use super::MessageState;
+
+/// One message of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    /// Its number in the job, from 1; half of its redrive id.
+    pub(crate) n: u64,
+    pub(crate) key: MessageKey,
+    /// 0, 1, 2.. among equal messages of the plan.
+    pub(crate) twin: u64,
+    /// How many equal ones the queue held when the plan was made; `None` where not all of it had been read.
+    pub(crate) twins_there: Option<u64>,
+    /// The plan is about it. Otherwise it stood in the way and must not be lost.
+    pub(crate) chosen: bool,
+    pub(crate) errand: Errand,
+    pub(crate) state: MessageState,
+    /// The number of its copy in the job's capture.
+    pub(crate) stored: Option<u64>,
+    /// Where it is sent by [`Errand::Send`] and [`Errand::SendCopy`].
+    pub(crate) target: Option<Target>,
+    /// Why it is in this state, where that is not plain.
+    pub(crate) why: String,
+    /// The user closed the question; the state stays for the record.
+    pub(crate) closed: bool,
+}
+
+impl Row {
+    /// Somebody still has to answer.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed && self.state.needs_answer()
+    }
+}
+
+/// What is to be done with one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind", content = "end")]
+pub(crate) enum Errand {
+    /// Find, copy, publish, remove.
+    Send,
+    /// Publish from our copy; nothing is removed.
+    SendCopy,
+    /// Find, copy, remove.
+    Take,
+    /// Find, copy, hold until the end, give back. Ends in that state.
+    GiveBack(MessageState),
+    /// Giving it back would destroy it: copy, publish again to the same queue, remove. Ends in that state.
+    PutBack(MessageState),
+    /// Find and remove: it was sent before.
+    Remove,
+    /// Give up our copy.
+    Discard,
+}
+
+impl Errand {
+    /// Whether the message is looked for in the source queue.
+    pub(crate) fn starts_in_queue(self) -> bool {
+        !matches!(self, Self::SendCopy | Self::Discard)
+    }
+
+    /// Whether it is published on the way.
+    pub(crate) fn publishes(self) -> bool {
+        matches!(self, Self::Send | Self::SendCopy | Self::PutBack(_))
+    }
+}

@@ -1,0 +1,7 @@
+//! The driver, the journal and the recovery against the sandbox.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod deeds;
+mod faults;
+mod ground;

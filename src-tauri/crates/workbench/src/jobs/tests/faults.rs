@@ -1,0 +1,207 @@
+use sandbox::Fault;
+
+use super::ground::Ground;
+use crate::{Answer, AnswerFor, DeedAsk, Error, JobState, MessageState, RefusedCode};
+
+#[tokio::test]
+async fn an_unanswered_publish_that_arrived_is_recognised_and_only_removed() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    ground.sandbox.fail_next(Fault::PublishUnanswered);
+    let job = ground.redrive(1).await;
+    assert_eq!((job.state, job.rows[0].state), (JobState::NeedsAnswer, MessageState::InDoubt), "{job:?}");
+    assert_eq!(job.rows[0].recommended, None, "nobody has looked yet: nothing is guessed");
+
+    let looked = ground.workbench.reconcile_job(job.id).await.unwrap();
+    assert_eq!(looked.rows[0].recommended, Some(Answer::Remove), "{looked:?}");
+    let settled = ground.settle(job.id).await;
+    assert_eq!((settled.state, settled.counts.done), (JobState::Finished, 1), "{settled:?}");
+    assert_eq!(ground.bodies()["letter 0 of 0"], (0, 1));
+}
+
+#[tokio::test]
+async fn a_publish_that_was_lost_is_sent_again_when_asked() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    ground.sandbox.fail_next(Fault::PublishLost);
+    let job = ground.redrive(1).await;
+    assert_eq!(job.rows[0].state, MessageState::InDoubt);
+    let looked = ground.workbench.reconcile_job(job.id).await.unwrap();
+    assert_eq!(looked.rows[0].recommended, Some(Answer::SendAgain), "{looked:?}");
+    let settled = ground.settle(job.id).await;
+    assert_eq!(settled.counts.done, 1, "{settled:?}");
+    assert_eq!(ground.bodies()["letter 0 of 0"], (0, 1));
+}
+
+#[tokio::test]
+async fn a_question_can_be_left_as_it_is() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    ground.sandbox.fail_next(Fault::PublishLost);
+    let job = ground.redrive(1).await;
+    let answer = AnswerFor { n: 1, answer: Answer::Leave };
+    let left = ground.workbench.answer_job(job.id, vec![answer]).await.unwrap();
+    assert_ne!(left.state, JobState::NeedsAnswer, "{left:?}");
+    assert_eq!(ground.bodies()["letter 0 of 0"], (1, 0));
+    // Freed: it can be planned again.
+    let job = ground.redrive(1).await;
+    assert_eq!(job.counts.done, 1, "{job:?}");
+}
+
+#[tokio::test]
+async fn no_second_job_sends_a_message_that_is_in_doubt() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    ground.sandbox.fail_next(Fault::PublishUnanswered);
+    let first = ground.redrive(1).await;
+    let capture = ground.peek(1).await.capture;
+    let plan = ground.plan_redrive(capture, vec![1]).await;
+    let refused = ground.workbench.start_plan(plan.id, None).await.unwrap_err();
+    assert!(matches!(refused, Error::Refused { code: RefusedCode::AlreadyOutstanding, .. }), "{refused}");
+    assert!(refused.to_string().contains(&first.number.to_string()), "the other job is named: {refused}");
+}
+
+#[tokio::test]
+async fn whatever_is_cut_nothing_is_lost_or_doubled() {
+    let faults = [
+        Fault::LeaseLost,
+        Fault::ConnectionLost,
+        Fault::RemoveLost,
+        Fault::RemoveUnanswered,
+        Fault::PublishLost,
+        Fault::PublishUnanswered,
+    ];
+    for fault in faults {
+        let ground = Ground::new().await;
+        ground.lay(5, 0);
+        let capture = ground.peek(5).await.capture;
+        let plan = ground.plan_redrive(capture, (1..=5).collect()).await;
+        ground.sandbox.fail_next(fault);
+        let job = ground.run(plan).await;
+        let settled = ground.settle(job.id).await;
+        assert!(settled.rows.iter().all(|row| row.answers.is_empty()), "{fault:?}: {settled:?}");
+        assert_eq!(settled.counts.planned, settled.counts.sum(), "{fault:?}");
+        ground.assert_each_once(5);
+    }
+}
+
+#[tokio::test]
+async fn a_target_deleted_half_way_leaves_the_original() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    let capture = ground.peek(1).await.capture;
+    let view = ground.plan_redrive(capture, vec![1]).await;
+    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let job = undertaking.record.id;
+    ground.sandbox.delete_queue("work");
+    ground.workbench.undertake(undertaking).await.unwrap();
+    let job = ground.workbench.show_job(job).await.unwrap();
+    assert_eq!((job.counts.unroutable, job.state), (1, JobState::Finished), "{job:?}");
+    assert_eq!(ground.sandbox.ready("dead").len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_message_is_put_back_where_giving_back_destroys() {
+    let ground = Ground::destroying().await;
+    ground.lay(1, 9);
+    let looked = ground.run(ground.plan(DeedAsk::CarefulLook { queue: "dead".into(), n: 1 }).await).await;
+    while ground.sandbox.consume("dead").is_some() {}
+    ground.lay(1, 9);
+    let view = ground.plan_redrive(looked.capture.unwrap(), vec![1]).await;
+    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let job = undertaking.record.id;
+    ground.sandbox.delete_queue("work");
+    ground.workbench.undertake(undertaking).await.unwrap();
+    let job = ground.workbench.show_job(job).await.unwrap();
+    assert_eq!(job.counts.unroutable, 1, "{job:?}");
+    assert_eq!(ground.sandbox.ready("dead").len(), 1, "it is at the end of its queue");
+    assert_eq!(ground.sandbox.dropped(), 0);
+}
+
+#[tokio::test]
+async fn a_source_deleted_half_way_is_told() {
+    let ground = Ground::new().await;
+    ground.lay(2, 0);
+    let capture = ground.peek(2).await.capture;
+    let view = ground.plan_redrive(capture, vec![1, 2]).await;
+    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let job = undertaking.record.id;
+    ground.sandbox.delete_queue("dead");
+    ground.workbench.undertake(undertaking).await.unwrap();
+    let job = ground.workbench.show_job(job).await.unwrap();
+    assert_eq!((job.state, job.counts.not_started), (JobState::Failed, 2), "{job:?}");
+    assert!(job.fault.unwrap().message.contains("dead"));
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
+    let ground = Ground::new().await;
+    ground.lay(1_500, 0);
+    let capture = ground.peek(1_500).await.capture;
+    let view = ground.plan_redrive(capture, (1..=1_500).collect()).await;
+    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let job = undertaking.record.id;
+    limit_store(&ground, 1).await;
+    ground.workbench.undertake(undertaking).await.unwrap();
+    let stopped = ground.workbench.show_job(job).await.unwrap();
+    assert!(ground.sandbox.ready("work").len() < 1_500, "it stopped: {}", stopped.outcome);
+    assert_eq!(ground.sandbox.held("dead"), 0);
+
+    limit_store(&ground, 1_000_000).await;
+    let ground = ground.restart().await;
+    ground.workbench.open_connection(ground.profile, None).await.unwrap();
+    let settled = ground.settle(job).await;
+    assert_eq!(settled.counts.planned, settled.counts.sum());
+    assert_eq!(settled.counts.under_way + settled.counts.in_doubt, 0, "{}", settled.outcome);
+    ground.assert_each_once(1_500);
+}
+
+/// The store takes so many pages, or as many as it has.
+async fn limit_store(ground: &Ground, pages: u32) {
+    let limit = move |transaction: &rusqlite::Transaction<'_>| {
+        transaction.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+    };
+    ground.workbench.inner.store.write(limit).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stopped_job_keeps_the_rest_where_it_is() {
+    let ground = Ground::new().await;
+    ground.lay(3_000, 0);
+    let capture = ground.peek(3_000).await.capture;
+    let plan = ground.plan_redrive(capture, (1..=3_000).collect()).await;
+    let job = ground.workbench.start_plan(plan.id, None).await.unwrap();
+    ground.workbench.stop_job(job).unwrap();
+    let job = ground.ended(job).await;
+    assert_eq!(job.state, JobState::Stopped, "{}", job.outcome);
+    assert_eq!(job.counts.done + job.counts.not_started, 3_000, "{}", job.outcome);
+    assert!(job.counts.not_started > 0);
+    ground.assert_each_once(3_000);
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_runs_is_settled_when_its_connection_opens() {
+    let ground = Ground::new().await;
+    ground.lay(2, 0);
+    let capture = ground.peek(2).await.capture;
+    let view = ground.plan_redrive(capture, vec![1, 2]).await;
+    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let job = undertaking.record.id;
+    drop(undertaking);
+
+    let ground = ground.restart().await;
+    let found = ground.workbench.show_job(job).await.unwrap();
+    assert_eq!(found.state, JobState::Interrupted);
+    ground.workbench.open_connection(ground.profile, None).await.unwrap();
+    ground.workbench.recover(ground.profile).await.unwrap();
+    let settled = ground.ended(job).await;
+    assert_eq!(settled.counts.not_started, 2, "{settled:?}");
+    let job = ground.redrive(2).await;
+    assert_eq!(job.counts.done, 2, "they are free again: {job:?}");
+    ground.assert_each_once(2);
+}

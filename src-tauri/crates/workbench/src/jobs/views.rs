@@ -1,0 +1,288 @@
+//! What the window sees of plans and jobs.
+
+use broker::{Hazard, LookCost, QueueName, Target};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{CaptureId, Environment, JobId, PlanId, ProfileId};
+
+/// What the user wants done.
+#[derive(Debug, Clone, PartialEq, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum DeedAsk {
+    /// Send messages of a capture. Where they still wait in the queue they came from, they are removed there after they
+    /// were confirmed; what exists only in the capture is sent without a removal.
+    Redrive {
+        capture: CaptureId,
+        /// Their numbers in the capture.
+        #[specta(type = Vec<u32>)]
+        messages: Vec<u64>,
+        to: TargetChoice,
+        /// Keep what is stripped in a header of its own.
+        keep_origin: bool,
+    },
+    /// Copy and remove the first `n` messages of a queue.
+    Take {
+        queue: QueueName,
+        #[specta(type = u32)]
+        n: u64,
+    },
+    /// Look at a queue where looking was refused, in small batches.
+    CarefulLook {
+        queue: QueueName,
+        #[specta(type = u32)]
+        n: u64,
+    },
+    /// Give up the copies that exist only here, on purpose.
+    DiscardCopies {
+        capture: CaptureId,
+        #[specta(type = Vec<u32>)]
+        messages: Vec<u64>,
+    },
+}
+
+/// Where messages are to be sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum TargetChoice {
+    /// Each to the queue it failed in, and nowhere else.
+    FailedIn,
+    /// Each to the exchange and key it first came by; the plan shows where that leads.
+    Origin,
+    /// All to one place.
+    Place { target: Target },
+}
+
+/// What will happen, computed before it does. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanView {
+    pub id: PlanId,
+    pub deed: Deed,
+    /// "Redrive 1 dead letter".
+    pub title: String,
+    pub profile: ProfileId,
+    pub profile_name: String,
+    pub environment: Environment,
+    /// The queue that messages leave, where any do.
+    pub queue: Option<QueueName>,
+    #[specta(type = String)]
+    pub made_at: Timestamp,
+    #[specta(type = u32)]
+    pub took_ms: u64,
+    pub lines: Vec<PlanLine>,
+    #[specta(type = u32)]
+    pub messages: u64,
+    /// Of those, how many will be sent (or taken, or looked at).
+    #[specta(type = u32)]
+    pub will_act: u64,
+    /// Originals are removed after the broker confirmed.
+    pub removes_original: bool,
+    pub hazards: Vec<Hazard>,
+    pub stripped: Vec<StrippedLine>,
+    /// What leasing the source queue costs bystanders; `None` where no queue is leased.
+    pub cost: Option<LookCost>,
+    /// Sentences that must be read before starting: the moment of risk, a bound.
+    pub warnings: Vec<String>,
+    /// What must be typed to start; `None`: a click is enough.
+    pub typed: Option<String>,
+    /// Writes are locked on this connection: turn them on first.
+    pub writes_locked: bool,
+    /// Why it cannot be started at all.
+    pub blocked: Option<String>,
+}
+
+/// Messages of a plan that go the same way.
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanLine {
+    pub from: Option<QueueName>,
+    /// The key they died with.
+    pub key: String,
+    /// `None`: stays, for the reason in `note`.
+    pub target: Option<Target>,
+    pub arrives_in: Vec<QueueName>,
+    #[specta(type = u32)]
+    pub messages: u64,
+    /// "12 consumers", or why they stay.
+    pub note: String,
+    pub stays: bool,
+}
+
+/// A header or property that is not sent along, and in how many messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct StrippedLine {
+    pub name: String,
+    pub why: String,
+    #[specta(type = u32)]
+    pub messages: u64,
+}
+
+/// The deeds of the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub enum Deed {
+    Redrive,
+    /// A message that exists only here is sent; nothing is removed.
+    SendCopy,
+    Take,
+    CarefulLook,
+    DiscardCopies,
+}
+
+/// How a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub enum JobState {
+    Running,
+    /// Every message has an end that needs nobody.
+    Finished,
+    /// The program that ran it ended; what can be known has not been looked up yet.
+    Interrupted,
+    /// It stopped, and some messages wait for an answer.
+    NeedsAnswer,
+    /// The user stopped it.
+    Stopped,
+    /// It could not go on; nothing is in doubt.
+    Failed,
+}
+
+/// How a message of a job ended, or where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub enum MessageState {
+    Planned,
+    Copied,
+    Publishing,
+    Published,
+    Removing,
+    Done,
+    LeftBehind,
+    Unroutable,
+    Refused,
+    Failed,
+    InDoubt,
+    Gone,
+    Skipped,
+    NotStarted,
+    /// It left the queue and was not sent: the copy here is the only one.
+    OnlyOurCopy,
+}
+
+/// How many messages of a job are in which state. `planned` is the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct JobCounts {
+    #[specta(type = u32)]
+    pub planned: u64,
+    #[specta(type = u32)]
+    pub done: u64,
+    #[specta(type = u32)]
+    pub left_behind: u64,
+    #[specta(type = u32)]
+    pub unroutable: u64,
+    #[specta(type = u32)]
+    pub refused: u64,
+    #[specta(type = u32)]
+    pub failed: u64,
+    #[specta(type = u32)]
+    pub in_doubt: u64,
+    #[specta(type = u32)]
+    pub gone: u64,
+    #[specta(type = u32)]
+    pub skipped: u64,
+    #[specta(type = u32)]
+    pub not_started: u64,
+    #[specta(type = u32)]
+    pub only_our_copy: u64,
+    /// On their way: planned to removing. 0 when the job has ended.
+    #[specta(type = u32)]
+    pub under_way: u64,
+}
+
+/// A job as it is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct JobView {
+    pub id: JobId,
+    /// Counts up from 1 on this computer.
+    #[specta(type = u32)]
+    pub number: u64,
+    pub deed: Deed,
+    pub state: JobState,
+    pub profile: ProfileId,
+    pub profile_name: String,
+    pub queue: Option<QueueName>,
+    /// "orders.payment-capture", "exchange orders", "2 queues".
+    pub target: String,
+    #[specta(type = String)]
+    pub started_at: Timestamp,
+    #[specta(type = Option<String>)]
+    pub ended_at: Option<Timestamp>,
+    pub counts: JobCounts,
+    /// What happened, one sentence: "1 redriven, confirmed and removed".
+    pub outcome: String,
+    /// What went wrong, where something did.
+    pub fault: Option<crate::Fault>,
+    /// Where the copies are.
+    pub capture: Option<CaptureId>,
+    /// The messages that are not simply done, at most 500, with what is known of both ends.
+    pub rows: Vec<JobRow>,
+}
+
+/// One message of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRow {
+    #[specta(type = u32)]
+    pub n: u64,
+    pub message_id: Option<String>,
+    pub key: String,
+    pub state: MessageState,
+    pub why: String,
+    #[specta(type = Option<String>)]
+    pub at: Option<Timestamp>,
+    /// Whether it is in the queue it came from.
+    pub at_source: End,
+    /// Whether it arrived where it was sent.
+    pub at_target: End,
+    /// What we would do; `None`: the user knows better.
+    pub recommended: Option<Answer>,
+    /// What can be answered.
+    pub answers: Vec<Answer>,
+}
+
+/// What is known of one end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum End {
+    Yes,
+    No,
+    NotLooked { why: String },
+    /// This deed has no such end.
+    NotApplicable,
+}
+
+/// What to do with a message that was left open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub enum Answer {
+    /// It arrived: remove the original.
+    Remove,
+    /// It did not arrive: send it, then remove the original.
+    SendAgain,
+    /// It is only in our copy: send that.
+    SendCopy,
+    /// Leave everything as it is and close the question.
+    Leave,
+}
+
+/// The user's answer for one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct AnswerFor {
+    #[specta(type = u32)]
+    pub n: u64,
+    pub answer: Answer,
+}

@@ -1,0 +1,92 @@
+//! What plans and jobs are called on screen, and how they ended.
+
+use std::collections::BTreeSet;
+
+use broker::Target;
+
+use super::{Deed, JobCounts, JobState};
+use crate::{Act, Outcome};
+
+/// "1 message", "12 messages".
+pub(super) fn messages(n: u64) -> String {
+    if n == 1 { "1 message".to_owned() } else { format!("{n} messages") }
+}
+
+/// The main action's words.
+pub(super) fn title(deed: Deed, n: u64) -> String {
+    let messages = messages(n);
+    match deed {
+        Deed::Redrive => format!("Redrive {messages}"),
+        Deed::SendCopy => format!("Send {messages} from our copy"),
+        Deed::Take => format!("Take {messages}"),
+        Deed::CarefulLook => format!("Look at {messages} carefully"),
+        Deed::DiscardCopies => format!("Discard {messages} that exist only here"),
+    }
+}
+
+pub(super) fn act(deed: Deed) -> Act {
+    match deed {
+        Deed::Redrive => Act::Redrive,
+        Deed::SendCopy => Act::SendCopy,
+        Deed::Take => Act::Take,
+        Deed::CarefulLook => Act::CarefulLook,
+        Deed::DiscardCopies => Act::DiscardCopies,
+    }
+}
+
+/// A target in words.
+pub(super) fn target(target: &Target) -> String {
+    match target {
+        Target::Queue { queue } => queue.to_string(),
+        Target::Exchange { exchange, .. } if exchange.as_str().is_empty() => "the default exchange".to_owned(),
+        Target::Exchange { exchange, .. } => format!("exchange {exchange}"),
+    }
+}
+
+/// Several targets in words.
+pub(super) fn targets<'a>(all: impl Iterator<Item = &'a Target>) -> String {
+    let names: BTreeSet<_> = all.map(target).collect();
+    match names.len() {
+        0 => String::new(),
+        1 => names.into_iter().collect(),
+        n => format!("{n} places"),
+    }
+}
+
+/// What happened, one sentence: "1 redriven, confirmed and removed".
+pub(super) fn outcome(deed: Deed, counts: &JobCounts) -> String {
+    let done = match deed {
+        Deed::Redrive => "redriven, confirmed and removed",
+        Deed::SendCopy => "sent and confirmed",
+        Deed::Take => "taken: copied here and removed there",
+        Deed::CarefulLook => "copied and put back",
+        Deed::DiscardCopies => "discarded",
+    };
+    let parts = [
+        (counts.done, done),
+        (counts.left_behind, "sent, the original still to be removed"),
+        (counts.in_doubt, "in doubt"),
+        (counts.only_our_copy, "only in our copy"),
+        (counts.unroutable, "returned as unroutable"),
+        (counts.refused, "refused"),
+        (counts.failed, "failed"),
+        (counts.gone, "gone"),
+        (counts.skipped, "skipped"),
+        (counts.not_started, "not started"),
+        (counts.under_way, "to be looked up"),
+    ];
+    let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
+    if said.is_empty() { "nothing was there".to_owned() } else { said.join(", ") }
+}
+
+/// A job's state as the activity log says it.
+pub(super) fn logged(state: JobState, counts: &JobCounts) -> Outcome {
+    match state {
+        JobState::Running => Outcome::Running,
+        JobState::Interrupted | JobState::NeedsAnswer => Outcome::InDoubt,
+        JobState::Finished if counts.done == counts.planned => Outcome::Done,
+        JobState::Finished | JobState::Stopped => Outcome::Partly,
+        JobState::Failed if counts.done > 0 => Outcome::Partly,
+        JobState::Failed => Outcome::Failed,
+    }
+}

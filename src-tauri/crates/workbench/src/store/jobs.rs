@@ -1,0 +1,269 @@
+//! The journal: jobs, their messages, and the settings that were changed to make looking safe.
+
+mod guards;
+mod rows;
+
+use broker::{LookCost, QueueName};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use rows::Entry;
+use rows::Outstanding;
+
+use super::{Store, parsed, time, unreadable, unworded, worded};
+use crate::jobs::row::Errand;
+use crate::{ActivityId, CaptureId, Deed, Fault, JobId, JobState, ProfileId, Result};
+
+pub(super) const MIGRATIONS: &[&str] = &["
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    deed TEXT NOT NULL,
+    state TEXT NOT NULL,
+    profile TEXT NOT NULL,
+    profile_name TEXT NOT NULL,
+    broker TEXT NOT NULL,
+    queue TEXT,
+    target TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    outcome TEXT NOT NULL DEFAULT '',
+    fault TEXT,
+    -- Where the copies are, and the capture whose messages are sent.
+    capture TEXT,
+    of TEXT,
+    -- The errand of a copy that the journal does not know. NULL: there are copies that are no business of the journal.
+    besides TEXT,
+    keep_origin INTEGER NOT NULL,
+    cost TEXT,
+    activity TEXT
+) STRICT;
+CREATE INDEX job_state ON job (state);
+
+-- A queue of a broker, or a capture whose copies are sent: where messages come from.
+CREATE TABLE job_place (
+    id INTEGER PRIMARY KEY,
+    broker TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    UNIQUE (broker, queue)
+) STRICT;
+
+CREATE TABLE job_row (
+    job INTEGER NOT NULL REFERENCES job (number),
+    n INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    twin INTEGER NOT NULL,
+    twins_there INTEGER,
+    chosen INTEGER NOT NULL,
+    errand TEXT NOT NULL,
+    state TEXT NOT NULL,
+    stored INTEGER,
+    target TEXT,
+    why TEXT NOT NULL,
+    closed INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    -- Set for messages that are sent: no other job may send the same one.
+    place INTEGER REFERENCES job_place (id),
+    origin INTEGER,
+    message_id TEXT,
+    at_source TEXT,
+    at_target TEXT,
+    PRIMARY KEY (job, n)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX job_row_outstanding ON job_row (place, key, twin) WHERE place IS NOT NULL AND closed = 0
+    AND state IN ('planned', 'copied', 'publishing', 'published', 'removing', 'leftBehind', 'inDoubt');
+
+CREATE TABLE guard (
+    id INTEGER PRIMARY KEY,
+    profile TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    applied_at INTEGER NOT NULL,
+    taken_back_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX guard_in_place ON guard (profile, queue) WHERE taken_back_at IS NULL;
+"];
+
+/// A job as the journal keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct JobRecord {
+    pub(crate) id: JobId,
+    /// Given by the store; 0 before.
+    pub(crate) number: u64,
+    pub(crate) deed: Deed,
+    pub(crate) state: JobState,
+    pub(crate) profile: ProfileId,
+    pub(crate) profile_name: String,
+    /// [`broker::Identity::broker`].
+    pub(crate) broker: String,
+    pub(crate) queue: Option<QueueName>,
+    /// In words.
+    pub(crate) target: String,
+    pub(crate) started_at: Timestamp,
+    pub(crate) ended_at: Option<Timestamp>,
+    pub(crate) outcome: String,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) capture: Option<CaptureId>,
+    pub(crate) of: Option<CaptureId>,
+    pub(crate) besides: Option<Errand>,
+    pub(crate) keep_origin: bool,
+    /// The cost of leasing the queue, as it was accepted.
+    pub(crate) cost: Option<LookCost>,
+    pub(crate) activity: Option<ActivityId>,
+}
+
+/// A value as JSON text, for a column.
+fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn unjson<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text).map_err(|error| unreadable(error.into()))
+}
+
+impl JobRecord {
+    /// Adds it; its number.
+    fn add(&self, transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+        transaction.execute(
+            "INSERT INTO job (id, deed, state, profile, profile_name, broker, queue, target, started_at, outcome,
+                 capture, of, besides, keep_origin, cost, activity)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            params![
+                self.id.to_string(),
+                worded(&self.deed),
+                worded(&self.state),
+                self.profile.to_string(),
+                self.profile_name,
+                self.broker,
+                self.queue.as_ref().map(QueueName::as_str),
+                self.target,
+                self.started_at.as_microsecond(),
+                self.outcome,
+                self.capture.map(|id| id.to_string()),
+                self.of.map(|id| id.to_string()),
+                self.besides.as_ref().map(json).transpose()?,
+                self.keep_origin,
+                self.cost.as_ref().map(json).transpose()?,
+                self.activity.map(|id| id.to_string()),
+            ],
+        )?;
+        u64::try_from(transaction.last_insert_rowid()).map_err(|error| unreadable(error.into()))
+    }
+
+    fn from_row(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
+        fn id<T: std::str::FromStr<Err = uuid::Error>>(row: &SqlRow<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+            row.get::<_, Option<String>>(column)?.map(|text| parsed(&text)).transpose()
+        }
+        fn value<T: DeserializeOwned>(row: &SqlRow<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+            row.get::<_, Option<String>>(column)?.map(|text| unjson(&text)).transpose()
+        }
+        Ok(Self {
+            id: parsed(&row.get::<_, String>("id")?)?,
+            number: row.get("number")?,
+            deed: unworded(row.get("deed")?)?,
+            state: unworded(row.get("state")?)?,
+            profile: parsed(&row.get::<_, String>("profile")?)?,
+            profile_name: row.get("profile_name")?,
+            broker: row.get("broker")?,
+            queue: row.get::<_, Option<String>>("queue")?.map(QueueName::from),
+            target: row.get("target")?,
+            started_at: time(row.get("started_at")?)?,
+            ended_at: row.get::<_, Option<i64>>("ended_at")?.map(time).transpose()?,
+            outcome: row.get("outcome")?,
+            fault: value(row, "fault")?,
+            capture: id(row, "capture")?,
+            of: id(row, "of")?,
+            besides: value(row, "besides")?,
+            keep_origin: row.get("keep_origin")?,
+            cost: value(row, "cost")?,
+            activity: id(row, "activity")?,
+        })
+    }
+
+    fn find(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Self>> {
+        let mut statement = connection.prepare_cached("SELECT * FROM job WHERE id = ?1")?;
+        statement.query_row([id.to_string()], Self::from_row).optional()
+    }
+}
+
+impl Store {
+    /// Adds a job with its messages, or says which other job has one of them.
+    pub(crate) async fn add_job(&self, job: JobRecord, entries: Vec<Entry>) -> Result<Result<u64, Outstanding>> {
+        self.write(move |transaction| {
+            for entry in &entries {
+                if let Some(other) = entry.outstanding_elsewhere(transaction)? {
+                    return Ok(Err(other));
+                }
+            }
+            let number = job.add(transaction)?;
+            entries.iter().try_for_each(|entry| entry.add(transaction, number))?;
+            Ok(Ok(number))
+        })
+        .await
+    }
+
+    pub(crate) async fn find_job(&self, id: JobId) -> Result<Option<JobRecord>> {
+        self.read(move |connection| JobRecord::find(connection, id)).await
+    }
+
+    /// Newest first.
+    pub(crate) async fn jobs(&self, profile: Option<ProfileId>) -> Result<Vec<JobRecord>> {
+        self.read(move |connection| {
+            let sql = "SELECT * FROM job WHERE ?1 IS NULL OR profile = ?1 ORDER BY number DESC LIMIT 1000";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_map([profile.map(|id| id.to_string())], JobRecord::from_row)?.collect()
+        })
+        .await
+    }
+
+    /// Every job in one of these states.
+    pub(crate) async fn jobs_in(&self, states: &'static [JobState]) -> Result<Vec<JobRecord>> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached("SELECT * FROM job WHERE state = ?1 ORDER BY number")?;
+            let mut found = Vec::new();
+            for state in states {
+                for job in statement.query_map([worded(state)], JobRecord::from_row)? {
+                    found.push(job?);
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Says how a job is now.
+    pub(crate) async fn set_job_state(
+        &self,
+        id: JobId,
+        state: JobState,
+        outcome: String,
+        fault: Option<Fault>,
+        ended_at: Option<Timestamp>,
+    ) -> Result<()> {
+        self.write(move |transaction| {
+            transaction.execute(
+                "UPDATE job SET state = ?2, outcome = ?3, fault = ?4, ended_at = ?5 WHERE id = ?1",
+                params![
+                    id.to_string(),
+                    worded(&state),
+                    outcome,
+                    fault.as_ref().map(json).transpose()?,
+                    ended_at.map(Timestamp::as_microsecond),
+                ],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn set_job_activity(&self, id: JobId, activity: ActivityId) -> Result<()> {
+        self.write(move |transaction| {
+            let ids = [id.to_string(), activity.to_string()];
+            transaction.execute("UPDATE job SET activity = ?2 WHERE id = ?1", ids)?;
+            Ok(())
+        })
+        .await
+    }
+}
