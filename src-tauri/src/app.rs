@@ -1,0 +1,50 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use broker::Driver;
+use tauri::{Manager, RunEvent};
+use workbench::{Keychain, Options, Workbench};
+
+use crate::{bindings, logs};
+
+/// Stands for the data folder of the user, for tests and for several stores side by side.
+const DATA_DIR_VARIABLE: &str = "QUEUESCOPE_DATA_DIR";
+
+/// The brokers we ship: one line each.
+pub(crate) fn drivers() -> Vec<Arc<dyn Driver>> {
+    vec![Arc::new(rabbitmq::RabbitDriver), Arc::new(sandbox::SandboxDriver::new())]
+}
+
+pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
+    // Two TLS stacks are in the tree; without this the first handshake panics over which one to use.
+    rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
+    let builder = bindings::builder();
+    let app = tauri::Builder::default()
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_window_state::Builder::default().build())
+        .invoke_handler(builder.invoke_handler())
+        .setup(|app| {
+            let data_dir = data_dir(app)?;
+            let _logs = app.manage(logs::start(&data_dir)?);
+            let options = Options { data_dir, drivers: drivers(), secrets: Arc::new(Keychain::default()) };
+            let workbench = tauri::async_runtime::block_on(Workbench::open(options))?;
+            app.manage(workbench);
+            app.manage(crate::stream::Tasks::default());
+            Ok(())
+        })
+        .build(tauri::generate_context!())?;
+    app.run(|app, event| {
+        if let RunEvent::Exit = event {
+            let workbench = app.state::<Workbench>().inner().clone();
+            tauri::async_runtime::block_on(workbench.close());
+        }
+    });
+    Ok(())
+}
+
+fn data_dir(app: &tauri::App) -> tauri::Result<PathBuf> {
+    match std::env::var_os(DATA_DIR_VARIABLE) {
+        Some(folder) => Ok(folder.into()),
+        None => app.path().app_data_dir(),
+    }
+}

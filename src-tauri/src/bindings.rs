@@ -1,0 +1,82 @@
+use tauri_specta::{Builder, ErrorHandlingMode, collect_commands};
+
+use crate::commands::{activity, app, captures, connections, jobs, looks, profiles, queues};
+
+/// Every command of the window, in one list. What the window may call is generated from it.
+pub(crate) fn builder() -> Builder<tauri::Wry> {
+    // One shape a type: serialised and deserialised forms are the same here.
+    let builder = Builder::new().error_handling(ErrorHandlingMode::Throw).disable_serde_phases();
+    builder.commands(collect_commands![
+        app::app_info,
+        app::watch_app,
+        app::cancel_task,
+        app::choose_save_path,
+        app::choose_file,
+        profiles::list_profiles,
+        profiles::save_profile,
+        profiles::remove_profile,
+        profiles::read_url,
+        profiles::check_connection,
+        connections::open_connection,
+        connections::close_connection,
+        connections::list_connections,
+        connections::refresh_connection,
+        connections::set_paused,
+        connections::set_writes,
+        queues::list_queues,
+        queues::show_queue,
+        queues::list_exchanges,
+        queues::show_exchange,
+        looks::offer_look,
+        looks::peek_queue,
+        looks::show_guard,
+        looks::apply_guard,
+        looks::take_back_guard,
+        captures::list_captures,
+        captures::keep_snapshot,
+        captures::remove_capture,
+        captures::open_view,
+        captures::page_view,
+        captures::close_view,
+        captures::show_message,
+        captures::show_body,
+        captures::read_body,
+        captures::save_body,
+        captures::export_view,
+        jobs::make_plan,
+        jobs::start_plan,
+        jobs::discard_plan,
+        jobs::stop_job,
+        jobs::show_job,
+        jobs::list_jobs,
+        jobs::reconcile_job,
+        jobs::answer_job,
+        activity::list_activity,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use specta_typescript::Typescript;
+
+    use super::builder;
+
+    const GENERATED: &str = "../ui/src/ipc/generated/bindings.ts";
+
+    /// With `UPDATE_BINDINGS=1` the file is written instead.
+    #[test]
+    fn the_windows_bindings_are_those_of_the_commands() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GENERATED);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let fresh = folder.path().join("bindings.ts");
+        builder().export(Typescript::default(), &fresh).expect("the bindings can be generated");
+        let fresh = std::fs::read_to_string(fresh).expect("generated just now");
+        if std::env::var_os("UPDATE_BINDINGS").is_some() {
+            std::fs::write(&path, &fresh).expect("the bindings can be written");
+        }
+        let committed = std::fs::read_to_string(&path).expect("the bindings are committed");
+        assert!(committed == fresh, "stale: run UPDATE_BINDINGS=1 cargo test -p queuescope bindings");
+    }
+}

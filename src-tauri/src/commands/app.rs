@@ -1,0 +1,72 @@
+use std::path::PathBuf;
+
+use broker::Form;
+use serde::Serialize;
+use tauri::ipc::Channel;
+use tauri::{AppHandle, State};
+use tauri_plugin_dialog::DialogExt;
+use tokio::sync::oneshot;
+use workbench::{AppEvent, Workbench};
+
+use super::Answer;
+use crate::stream::{Tasks, forward};
+
+/// What the window asks once, at its start.
+#[derive(Debug, Clone, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AppInfo {
+    version: String,
+    data_dir: PathBuf,
+    kinds: Vec<KindInfo>,
+}
+
+/// One kind of broker that can be connected to.
+#[derive(Debug, Clone, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KindInfo {
+    kind: String,
+    form: Form,
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn app_info(workbench: State<'_, Workbench>) -> Answer<AppInfo> {
+    let kinds = workbench.drivers().iter();
+    Ok(AppInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        data_dir: workbench.data_dir().to_owned(),
+        kinds: kinds.map(|driver| KindInfo { kind: driver.kind().to_string(), form: driver.form() }).collect(),
+    })
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn watch_app(workbench: State<'_, Workbench>, channel: Channel<AppEvent>) -> Answer<()> {
+    forward(&workbench, channel);
+    Ok(())
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn cancel_task(tasks: State<'_, Tasks>, task: String) -> Answer<()> {
+    tasks.cancel(&task);
+    Ok(())
+}
+
+/// Asks where to save, in the system's own dialog. `null`: the user thought better of it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn choose_save_path(app: AppHandle, suggested: String) -> Answer<Option<String>> {
+    let (chosen, answer) = oneshot::channel();
+    app.dialog().file().set_file_name(suggested).save_file(|path| drop(chosen.send(path)));
+    Ok(answer.await.ok().flatten().map(|path| path.to_string()))
+}
+
+/// Asks for a file, in the system's own dialog. `null`: the user thought better of it.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn choose_file(app: AppHandle) -> Answer<Option<String>> {
+    let (chosen, answer) = oneshot::channel();
+    app.dialog().file().pick_file(|path| drop(chosen.send(path)));
+    Ok(answer.await.ok().flatten().map(|path| path.to_string()))
+}

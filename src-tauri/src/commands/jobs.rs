@@ -1,0 +1,65 @@
+use tauri::State;
+use workbench::{AnswerFor, DeedAsk, JobId, JobView, PlanId, PlanView, ProfileId, Workbench};
+
+use super::{Answer, fault};
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn make_plan(
+    workbench: State<'_, Workbench>,
+    profile: ProfileId,
+    ask: DeedAsk,
+) -> Answer<PlanView> {
+    workbench.make_plan(profile, ask).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn start_plan(
+    workbench: State<'_, Workbench>,
+    plan: PlanId,
+    typed: Option<String>,
+) -> Answer<JobId> {
+    workbench.start_plan(plan, typed).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn discard_plan(workbench: State<'_, Workbench>, plan: PlanId) -> Answer<()> {
+    workbench.discard_plan(plan);
+    Ok(())
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn stop_job(workbench: State<'_, Workbench>, job: JobId) -> Answer<()> {
+    workbench.stop_job(job).map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn show_job(workbench: State<'_, Workbench>, job: JobId) -> Answer<JobView> {
+    workbench.show_job(job).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn list_jobs(workbench: State<'_, Workbench>, profile: Option<ProfileId>) -> Answer<Vec<JobView>> {
+    workbench.list_jobs(profile).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn reconcile_job(workbench: State<'_, Workbench>, job: JobId) -> Answer<JobView> {
+    workbench.reconcile_job(job).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn answer_job(
+    workbench: State<'_, Workbench>,
+    job: JobId,
+    answers: Vec<AnswerFor>,
+) -> Answer<JobView> {
+    workbench.answer_job(job, answers).await.map_err(fault)
+}

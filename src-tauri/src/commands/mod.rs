@@ -1,0 +1,20 @@
+//! One file a noun; each command takes the workbench, calls one method and returns.
+
+pub(crate) mod activity;
+pub(crate) mod app;
+pub(crate) mod captures;
+pub(crate) mod connections;
+pub(crate) mod jobs;
+pub(crate) mod looks;
+pub(crate) mod profiles;
+pub(crate) mod queues;
+
+use workbench::{Error, Fault};
+
+/// What every command answers.
+pub(crate) type Answer<T> = Result<T, Fault>;
+
+/// The one place where an error of the workbench becomes one of the window.
+pub(crate) fn fault(error: Error) -> Fault {
+    Fault::from(&error)
+}

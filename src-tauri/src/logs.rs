@@ -1,0 +1,28 @@
+use std::path::Path;
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::EnvFilter;
+
+/// Log files that are kept, one a day.
+const FILES_MAX: usize = 7;
+/// lapin logs whole messages at WARN, HTTP clients log headers at DEBUG: neither ever reaches a file.
+const FILTER: &str = "info,lapin=off,amq_protocol=off,reqwest=warn,hyper=warn,hyper_util=warn,rustls=warn";
+
+/// Writes logs to `logs/` in the data folder until the guard is dropped. No payload and no secret is logged.
+pub(crate) fn start(data_dir: &Path) -> Result<WorkerGuard, Box<dyn std::error::Error>> {
+    let files = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("queuescope")
+        .filename_suffix("log")
+        .max_log_files(FILES_MAX)
+        .build(data_dir.join("logs"))?;
+    let (writer, guard) = tracing_appender::non_blocking(files);
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(FILTER))
+        .with_writer(writer)
+        .with_ansi(false)
+        .try_init()
+        .map_err(|error| error.to_string())?;
+    Ok(guard)
+}

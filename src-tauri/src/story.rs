@@ -1,0 +1,124 @@
+//! The commands as the window calls them, on Tauri's mock runtime and the sandbox: one whole story without a window.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use broker::QueueName;
+use tauri::Manager;
+use tauri::ipc::Channel;
+use tauri::test::MockRuntime;
+use tempfile::TempDir;
+use workbench::{
+    DeedAsk, FaultCode, JobState, Keychain, MessageColumn, Options, ProfileId, QueueAsk, QueueColumn, TargetChoice,
+    ViewAsk, Workbench,
+};
+
+use crate::commands::{captures, connections, jobs, looks, profiles, queues};
+use crate::stream::Tasks;
+
+/// How long the sandbox may take to be measured, or a job to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A dead-letter queue of the sandbox whose messages say where they failed.
+const DEAD: &str = "orders.dead";
+
+async fn app() -> (tauri::App<MockRuntime>, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = Options {
+        data_dir: folder.path().to_owned(),
+        drivers: crate::app::drivers(),
+        secrets: Arc::new(Keychain::default()),
+    };
+    let workbench = Workbench::open(options).await.expect("an empty folder can be opened");
+    let app = tauri::test::mock_app();
+    app.manage(workbench);
+    app.manage(Tasks::default());
+    (app, folder)
+}
+
+async fn open_sandbox(app: &tauri::App<MockRuntime>) -> ProfileId {
+    let all = profiles::list_profiles(app.state()).await.expect("profiles are listed");
+    let sandbox = all.iter().find(|profile| profile.kind == "sandbox").expect("the sandbox comes with the app");
+    connections::open_connection(app.state(), sandbox.id, None).await.expect("the sandbox needs nothing");
+    sandbox.id
+}
+
+fn all_queues() -> QueueAsk {
+    QueueAsk {
+        filter: String::new(),
+        only: Vec::new(),
+        sort: QueueColumn::Name,
+        descending: false,
+        from: 0,
+        n: 100,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_found_read_and_sent_home() {
+    let (app, _folder) = app().await;
+    let profile = open_sandbox(&app).await;
+    let dead = QueueName::from(DEAD);
+
+    let began = Instant::now();
+    loop {
+        let page = queues::list_queues(app.state(), profile, all_queues()).await.expect("queues are listed");
+        if page.rows.iter().any(|row| row.name == dead && row.ready.is_some_and(|ready| ready > 0)) {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "the dead letters are never counted: {:?}", page.rows);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let offer = looks::offer_look(app.state(), profile, dead.clone(), 10).await.expect("a look is offered");
+    assert_eq!(offer.cost.refusal, None, "this queue can be looked at");
+    let ready_before = offer.ready;
+    let channel = Channel::new(|_| Ok(()));
+    let peeked =
+        looks::peek_queue(app.state(), app.state(), profile, dead.clone(), 10, Some(offer.cost), "t".into(), channel)
+            .await
+            .expect("the look is made");
+    assert_eq!((peeked.read, peeked.put_back), (10, true), "ten were read and put back");
+
+    let ask = ViewAsk {
+        capture: peeked.capture,
+        filter: String::new(),
+        sort: MessageColumn::Position,
+        descending: false,
+    };
+    let view = captures::open_view(app.state(), ask).await.expect("what was read can be viewed");
+    let page = captures::page_view(app.state(), view.view, 0, 10).await.expect("a page");
+    assert_eq!(page.rows.len(), 10, "every message is there");
+
+    let rejected = page.rows.iter().find(|row| row.routing_key.starts_with("payment")).expect("some payments failed");
+    let redrive = DeedAsk::Redrive {
+        capture: peeked.capture,
+        messages: vec![rejected.n],
+        to: TargetChoice::FailedIn,
+        keep_origin: false,
+    };
+    let plan = jobs::make_plan(app.state(), profile, redrive).await.expect("a plan");
+    assert_eq!((plan.will_act, plan.removes_original), (1, true), "one message goes home: {plan:?}");
+    let job = jobs::start_plan(app.state(), plan.id, None).await.expect("the sandbox needs no confirmation");
+    let began = Instant::now();
+    let ended = loop {
+        let job = jobs::show_job(app.state(), job).await.expect("the job is shown");
+        if job.state != JobState::Running {
+            break job;
+        }
+        assert!(began.elapsed() < PATIENCE, "the job never ends: {job:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((ended.state, ended.counts.done), (JobState::Finished, 1), "{ended:?}");
+    let after = looks::offer_look(app.state(), profile, dead, 10).await.expect("a look is offered").ready;
+    assert!(after < ready_before, "the original is gone: {ready_before:?} before, {after:?} now");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_reaches_the_window_as_a_code_and_words() {
+    let (app, _folder) = app().await;
+    let nobody = ProfileId::new();
+    let fault = connections::open_connection(app.state(), nobody, None).await.expect_err("there is no such profile");
+    assert_eq!(fault.code, FaultCode::NotFound, "{fault:?}");
+    let fault = queues::list_queues(app.state(), nobody, all_queues()).await.expect_err("it is not open");
+    assert_eq!(fault.code, FaultCode::NotOpen, "{fault:?}");
+}
