@@ -1,0 +1,61 @@
+// Finds what a person would: by the words on it, in front of everything else, and only what can be seen.
+
+const plain = (text) => text.replace(/[\s\u00a0\u2009\u202f]+/g, " ").trim();
+
+const shown = (element) => element.checkVisibility() && !element.closest("[inert]");
+
+/** Whatever lies on top: an open menu, a dialog, else the page. */
+function front() {
+	const layers = [...document.querySelectorAll("[role=dialog], [role=alertdialog], [role=menu]")].filter(shown);
+	return layers.at(-1) ?? document;
+}
+
+/** The words on a control, without the keys that are drawn on it. */
+function nameOf(element) {
+	const label = element.getAttribute("aria-label");
+	if (label) return plain(label);
+	const copy = element.cloneNode(true);
+	for (const part of copy.querySelectorAll("kbd, svg, .sr")) part.remove();
+	return plain(copy.textContent);
+}
+
+const free = (element) => {
+	const control = element.control ?? element;
+	return !control.disabled && element.getAttribute("aria-disabled") !== "true";
+};
+
+/** Whose name is the label, or else begins with it as whole words. */
+function named(elements, label) {
+	const wanted = plain(label);
+	const all = elements.filter(shown).map((element) => ({ element, name: nameOf(element) }));
+	const found = all.find(({ name }) => name === wanted) ?? all.find(({ name }) => name.startsWith(`${wanted} `));
+	return found?.element ?? null;
+}
+
+const PRESSED = "button, a[href], label, [role=button], [role=tab], [role=menuitem], [role=option], [role=link]";
+
+const finders = {
+	/** What can be pressed and is free. */
+	pressed: (label) => named([...front().querySelectorAll(PRESSED)].filter(free), label),
+	/** The same, free or not. */
+	control: (label) => named([...front().querySelectorAll(PRESSED)], label),
+	/** What can be written into or chosen from. */
+	field: (label) => {
+		const wanted = plain(label);
+		const fields = [...front().querySelectorAll("input, textarea, select")].filter(shown);
+		const names = (field) => [
+			field.getAttribute("aria-label"),
+			...[...(field.labels ?? [])].map((one) => one.textContent),
+		];
+		return fields.find((field) => names(field).some((name) => name && plain(name) === wanted)) ?? null;
+	},
+	/** A row of a table that has all these words; of several, the first. */
+	row: (text) => {
+		const rows = [...front().querySelectorAll("[role=row][aria-rowindex]:not([aria-rowindex='1']), tbody tr")];
+		return rows.filter(shown).find((row) => plain(row.innerText).includes(plain(text))) ?? null;
+	},
+	css: (selector) => [...document.querySelectorAll(selector)].find(shown) ?? null,
+};
+
+/** Everything that can be read. */
+const read = () => plain(document.body.innerText);
