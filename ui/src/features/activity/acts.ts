@@ -1,0 +1,78 @@
+import Bookmark from "@lucide/svelte/icons/bookmark";
+import Camera from "@lucide/svelte/icons/camera";
+import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
+import CornerUpRight from "@lucide/svelte/icons/corner-up-right";
+import Download from "@lucide/svelte/icons/download";
+import Eye from "@lucide/svelte/icons/eye";
+import EyeOff from "@lucide/svelte/icons/eye-off";
+import Lock from "@lucide/svelte/icons/lock";
+import LockOpen from "@lucide/svelte/icons/lock-open";
+import Plug from "@lucide/svelte/icons/plug";
+import ShieldCheck from "@lucide/svelte/icons/shield-check";
+import ShieldOff from "@lucide/svelte/icons/shield-off";
+import Trash from "@lucide/svelte/icons/trash-2";
+import type { Component } from "svelte";
+import type { Act, Outcome } from "../../ipc/port";
+
+interface ActInfo {
+	label: string;
+	icon: Component<{ size?: number }>;
+}
+
+export const ACTS: Record<Act, ActInfo> = {
+	openConnection: { label: "Connect", icon: Plug },
+	turnWritesOn: { label: "Turn writes on", icon: LockOpen },
+	turnWritesOff: { label: "Turn writes off", icon: Lock },
+	peek: { label: "Peek", icon: Eye },
+	lookRefused: { label: "Look refused", icon: EyeOff },
+	carefulLook: { label: "Careful look", icon: Eye },
+	take: { label: "Take", icon: Camera },
+	redrive: { label: "Redrive", icon: CornerUpRight },
+	sendCopy: { label: "Send copies", icon: CornerUpRight },
+	discardCopies: { label: "Discard copies", icon: Trash },
+	keepSnapshot: { label: "Keep a snapshot", icon: Bookmark },
+	removeCapture: { label: "Remove a capture", icon: Trash },
+	export: { label: "Export", icon: Download },
+	makeLookSafe: { label: "Make looking safe", icon: ShieldCheck },
+	takeBackLookSafe: { label: "Take that back", icon: ShieldOff },
+	answer: { label: "Answer", icon: CircleHelp },
+};
+
+export const OUTCOMES: Record<Outcome, string> = {
+	running: "Running",
+	done: "Done",
+	partly: "Partly done",
+	refused: "Refused",
+	failed: "Failed",
+	inDoubt: "Needs an answer",
+};
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const MONTHS = [
+	"January",
+	"February",
+	"March",
+	"April",
+	"May",
+	"June",
+	"July",
+	"August",
+	"September",
+	"October",
+	"November",
+	"December",
+];
+const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+
+/** The day as a group's title: "Today, 20 November", "Tuesday, 17 November". */
+export function dayTitle(at: string, nowMs: number): string {
+	const day = new Date(at);
+	const date = `${day.getDate()} ${MONTHS[day.getMonth()]}`;
+	if (dayOf(day) === dayOf(new Date(nowMs))) return `Today, ${date}`;
+	if (dayOf(day) === dayOf(new Date(nowMs - DAY_MS))) return `Yesterday, ${date}`;
+	const year = day.getFullYear() === new Date(nowMs).getFullYear() ? "" : ` ${day.getFullYear()}`;
+	return `${DAYS[day.getDay()]}, ${date}${year}`;
+}
+
+/** The same for two times of one day, here. */
+export const dayOf = (day: Date): string => `${day.getFullYear()}-${day.getMonth()}-${day.getDate()}`;

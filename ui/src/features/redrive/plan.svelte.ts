@@ -1,0 +1,218 @@
+import type { DeedAsk, JobView, PlanView, Port, TargetChoice } from "../../ipc/port";
+import { IpcError } from "../../shell/context";
+import { Asked } from "../parts/asked.svelte";
+
+/** Where messages are to go, as the dialog asks it. */
+export type TargetKind = "failedIn" | "origin" | "queue" | "exchange";
+
+const TYPING_WAIT_MS = 250;
+
+/** A plan that is being made, and the job it becomes. Every choice makes it anew; nothing is sent before `start`. */
+export class PlanDraft {
+	#port: Port;
+	#profile: string;
+	#ask: DeedAsk;
+	#target = $state<TargetKind>("failedIn");
+	#queue = $state("");
+	#exchange = $state("");
+	#key = $state("");
+	#keepOrigin = $state(false);
+	#planned: Asked<PlanView>;
+	#startFault = $state.raw<IpcError | null>(null);
+	#remade = $state(false);
+	#jobId = $state<string | null>(null);
+	#job: Asked<JobView>;
+	#timer: ReturnType<typeof setTimeout> | undefined;
+	#closed = false;
+
+	constructor(port: Port, profile: string, ask: DeedAsk) {
+		this.#port = port;
+		this.#profile = profile;
+		this.#ask = ask;
+		this.#planned = new Asked(() => this.#makePlan());
+		this.#job = new Asked(() => this.#port.showJob(this.#jobId ?? ""));
+		if (ask.kind === "redrive") {
+			this.#target = ask.to.kind === "place" ? "queue" : ask.to.kind;
+			this.#keepOrigin = ask.keepOrigin;
+		}
+	}
+
+	get choosesTarget(): boolean {
+		return this.#ask.kind === "redrive";
+	}
+
+	get target(): TargetKind {
+		return this.#target;
+	}
+
+	get queue(): string {
+		return this.#queue;
+	}
+
+	get exchange(): string {
+		return this.#exchange;
+	}
+
+	get key(): string {
+		return this.#key;
+	}
+
+	get keepOrigin(): boolean {
+		return this.#keepOrigin;
+	}
+
+	/** The place that is asked for is named. */
+	get complete(): boolean {
+		if (this.#target === "queue") return this.#queue !== "";
+		return this.#target !== "exchange" || this.#exchange !== "" || this.#key !== "";
+	}
+
+	/** `null`: none yet, or it does not fit what is chosen any more. */
+	get plan(): PlanView | null {
+		return this.#planned.value;
+	}
+
+	get planning(): boolean {
+		return this.#planned.running;
+	}
+
+	get fault(): IpcError | null {
+		return this.#startFault ?? this.#planned.fault;
+	}
+
+	/** It was out of date when it was to start, and has been made anew: it is to be read again. */
+	get remade(): boolean {
+		return this.#remade;
+	}
+
+	/** Set once it has started. */
+	get jobId(): string | null {
+		return this.#jobId;
+	}
+
+	get job(): JobView | null {
+		return this.#job.value;
+	}
+
+	get jobFault(): IpcError | null {
+		return this.#job.fault;
+	}
+
+	get ended(): boolean {
+		return this.#job.value !== null && this.#job.value.state !== "running";
+	}
+
+	chooseTarget(target: TargetKind): void {
+		this.#target = target;
+		this.#changed();
+	}
+
+	name(place: { queue?: string; exchange?: string; key?: string }): void {
+		this.#queue = place.queue ?? this.#queue;
+		this.#exchange = place.exchange ?? this.#exchange;
+		this.#key = place.key ?? this.#key;
+		this.#forgetPlan();
+		this.#timer = setTimeout(() => this.#changed(), TYPING_WAIT_MS);
+	}
+
+	keep(origin: boolean): void {
+		this.#keepOrigin = origin;
+		this.#changed();
+	}
+
+	/** Makes the plan anew: what it rests on has changed. */
+	async again(): Promise<void> {
+		this.#startFault = null;
+		if (this.complete) await this.#planned.again();
+	}
+
+	/** `false`: it did not start; why is in `fault`. */
+	async start(typed: string | null): Promise<boolean> {
+		const plan = this.#planned.value;
+		if (!plan) return false;
+		this.#startFault = null;
+		try {
+			this.#jobId = await this.#port.startPlan(plan.id, typed);
+			await this.#job.again();
+			return true;
+		} catch (thrown) {
+			await this.#startFailed(IpcError.from(thrown));
+			return false;
+		}
+	}
+
+	/** The job has come further, or everything may have. */
+	async follow(job: string | null): Promise<void> {
+		if (this.#jobId !== null && (job === null || job === this.#jobId)) await this.#job.again();
+	}
+
+	async stop(): Promise<void> {
+		if (this.#jobId === null) return;
+		try {
+			await this.#port.stopJob(this.#jobId);
+		} catch (thrown) {
+			this.#startFault = IpcError.from(thrown);
+		}
+	}
+
+	/** A plan that was not started is given up; a job goes on. */
+	close(): void {
+		this.#closed = true;
+		clearTimeout(this.#timer);
+		if (this.#jobId === null) this.#forgetPlan();
+	}
+
+	#changed(): void {
+		this.#forgetPlan();
+		void this.again();
+	}
+
+	#forgetPlan(): void {
+		clearTimeout(this.#timer);
+		this.#discard(this.#planned.value);
+		this.#planned.forget();
+		this.#startFault = null;
+		this.#remade = false;
+	}
+
+	async #startFailed(fault: IpcError): Promise<void> {
+		this.#jobId = null;
+		if (fault.code === "planOutdated") {
+			await this.#planned.again();
+			this.#remade = this.#planned.fault === null;
+		} else {
+			this.#startFault = fault;
+		}
+	}
+
+	async #makePlan(): Promise<PlanView> {
+		const before = this.#planned.value;
+		const ask = this.#asked();
+		const plan = await this.#port.makePlan(this.#profile, ask);
+		this.#discard(before);
+		// Whoever asked has gone on: nobody will start this one.
+		if (this.#closed) this.#discard(plan);
+		return plan;
+	}
+
+	#asked(): DeedAsk {
+		if (this.#ask.kind !== "redrive") return this.#ask;
+		return { ...this.#ask, to: this.#to(), keepOrigin: this.#keepOrigin };
+	}
+
+	#to(): TargetChoice {
+		switch (this.#target) {
+			case "queue":
+				return { kind: "place", target: { kind: "queue", queue: this.#queue } };
+			case "exchange":
+				return { kind: "place", target: { kind: "exchange", exchange: this.#exchange, key: this.#key } };
+			default:
+				return { kind: this.#target };
+		}
+	}
+
+	/** Rust forgets plans of its own accord too, so nobody waits for this. */
+	#discard(plan: PlanView | null): void {
+		if (plan) this.#port.discardPlan(plan.id).catch(() => undefined);
+	}
+}

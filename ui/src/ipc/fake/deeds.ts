@@ -1,0 +1,193 @@
+import type { DeedAsk, JobCounts, JobView, LookCost, PlanView, Profile } from "../port";
+import { fail, now, type World } from "./world";
+
+const NONE: JobCounts = {
+	planned: 0,
+	done: 0,
+	leftBehind: 0,
+	unroutable: 0,
+	refused: 0,
+	failed: 0,
+	inDoubt: 0,
+	gone: 0,
+	skipped: 0,
+	notStarted: 0,
+	onlyOurCopy: 0,
+	underWay: 0,
+};
+
+/** What a look at that queue costs: refused where its dead letters died of their limit. */
+export function lookCost(queue: string, n: number): LookCost {
+	const destroys = queue === "orders.invoice-render.dlq";
+	return {
+		returning: destroys ? { kind: "destroys", limit: 20 } : { kind: "counts", limit: 20 },
+		reach: n,
+		consumers: queue.endsWith(".dlq") ? 0 : 2,
+		refusal: destroys
+			? {
+					code: "destroys",
+					why: "Messages that died of their delivery limit wait here, and this queue has a limit of its own: giving them back would destroy them.",
+					ways: ["makeSafe", "take", "careful"],
+				}
+			: null,
+		words: destroys
+			? "Giving back destroys what was delivered more than 20 times."
+			: "Messages are taken and put back in order; each uses one of 20 deliveries.",
+		evidence: [
+			{ name: "queue type", value: "quorum" },
+			{ name: "delivery limit", value: "20, by default" },
+		],
+	};
+}
+
+export function makePlan(world: World, profile: Profile, ask: DeedAsk): PlanView {
+	const connection = world.connection(profile.id);
+	const { deed, queue, messages, title } = described(world, ask);
+	const target = ask.kind === "redrive" && ask.to.kind === "place" ? ask.to.target : null;
+	const arrives = target?.kind === "queue" ? target.queue : "orders.payment-capture";
+	const typed =
+		deed === "carefulLook" || (profile.environment === "production" && messages > 1) ? queue : null;
+	const view: PlanView = {
+		id: world.random.id(),
+		deed,
+		title,
+		profile: profile.id,
+		profileName: profile.name,
+		environment: profile.environment,
+		queue,
+		madeAt: now(),
+		tookMs: 38,
+		lines:
+			deed === "redrive"
+				? [
+						{
+							from: queue,
+							key: "payment.capture.v1",
+							target: target ?? { kind: "queue", queue: arrives },
+							arrivesIn: [arrives],
+							messages,
+							note: "12 consumers",
+							stays: false,
+						},
+					]
+				: [],
+		messages,
+		willAct: messages,
+		removesOriginal: deed === "redrive" || deed === "take",
+		hazards: [],
+		stripped:
+			deed === "redrive"
+				? [{ name: "x-death", why: "RabbitMQ would drop the message as a cycle", messages }]
+				: [],
+		cost: lookCost(queue, messages),
+		warnings:
+			deed === "carefulLook" ? ["A crash between delivery and our copy can cost at most 16 messages."] : [],
+		typed,
+		writesLocked: connection.writes.kind === "locked" && deed !== "carefulLook",
+		blocked: null,
+	};
+	world.plans.set(view.id, { view, act: () => carryOut(world, view, ask) });
+	return view;
+}
+
+function described(
+	world: World,
+	ask: DeedAsk,
+): Pick<PlanView, "deed" | "messages" | "title"> & { queue: string } {
+	const letters = (n: number) => `${n} ${n === 1 ? "message" : "messages"}`;
+	switch (ask.kind) {
+		case "redrive": {
+			const queue = world.capture(ask.capture).view.queue;
+			const messages = ask.messages.length;
+			return { deed: "redrive", queue, messages, title: `Redrive ${letters(messages)}` };
+		}
+		case "discardCopies": {
+			const queue = world.capture(ask.capture).view.queue;
+			const messages = ask.messages.length;
+			return { deed: "discardCopies", queue, messages, title: `Discard ${messages} copies` };
+		}
+		case "take":
+			return {
+				deed: "take",
+				queue: ask.queue,
+				messages: ask.n,
+				title: `Take ${letters(ask.n)} into a capture`,
+			};
+		case "carefulLook":
+			return {
+				deed: "carefulLook",
+				queue: ask.queue,
+				messages: ask.n,
+				title: `Look at ${letters(ask.n)}, carefully`,
+			};
+	}
+}
+
+export function startPlan(world: World, id: string, typed: string | null): string {
+	const plan = world.plans.get(id) ?? fail("planOutdated", "the plan is out of date");
+	if (plan.view.writesLocked && world.connection(plan.view.profile).writes.kind === "locked") {
+		fail("readOnly", `\`${plan.view.profileName}\` is read-only: turn on writes first`);
+	}
+	if (plan.view.typed !== null && plan.view.typed !== typed) {
+		fail("confirmationMissing", `type \`${plan.view.typed}\` to start`);
+	}
+	world.plans.delete(id);
+	plan.act();
+	return [...world.jobs.keys()].at(-1) ?? fail("other", "no job was made");
+}
+
+function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
+	const profile = world.profile(plan.profile);
+	const capture = takenOrSent(world, profile, plan, ask);
+	const job: JobView = {
+		id: world.random.id(),
+		number: world.jobs.size + 1,
+		deed: plan.deed,
+		state: "finished",
+		profile: plan.profile,
+		profileName: plan.profileName,
+		queue: plan.queue,
+		target: plan.lines[0]?.arrivesIn[0] ?? "",
+		startedAt: now(),
+		endedAt: now(),
+		counts: { ...NONE, planned: plan.messages, done: plan.messages },
+		outcome: `${plan.messages} done, confirmed and removed`,
+		fault: null,
+		capture,
+		rows: [],
+	};
+	world.jobs.set(job.id, job);
+	if (ask.kind === "redrive") markSent(world, ask.capture, ask.messages, job);
+	const act = plan.deed === "redrive" ? "redrive" : plan.deed;
+	world.note({
+		act,
+		place: plan.queue ?? "",
+		words: job.outcome,
+		profile: plan.profile,
+		profileName: plan.profileName,
+		messages: plan.messages,
+		job: job.id,
+		capture,
+		confirmed: plan.typed === null ? "by a click" : "by typing the queue's name",
+	});
+	world.tell({ kind: "jobChanged", job: job.id });
+}
+
+function takenOrSent(world: World, profile: Profile, plan: PlanView, ask: DeedAsk): string | null {
+	if (ask.kind === "redrive" || ask.kind === "discardCopies") return ask.capture;
+	const taken = plan.deed === "take";
+	const change = taken
+		? { source: "take" as const, outcome: "copied and removed", heldBy: "its messages exist only here" }
+		: { source: "carefulLook" as const };
+	const capture = world.addCapture(profile, ask.queue, ask.n, change);
+	if (taken) for (const message of capture.messages) message.row.fate = { kind: "onlyHere" };
+	return capture.view.id;
+}
+
+function markSent(world: World, capture: string, numbers: number[], job: JobView): void {
+	for (const message of world.capture(capture).messages) {
+		if (!numbers.includes(message.row.n)) continue;
+		message.row = { ...message.row, fate: { kind: "job", job: job.id, words: "redriven" } };
+	}
+	world.tell({ kind: "capturesChanged" });
+}

@@ -1,0 +1,53 @@
+import { createContext } from "svelte";
+import type {
+	AppEvent,
+	CheckStep,
+	commands,
+	Exported,
+	LookCost,
+	PeekEnd,
+	PeekProgress,
+	ProfileDraft,
+	ProfileId,
+	QueueName,
+	ViewId,
+} from "./generated/bindings";
+
+export type * from "./generated/bindings";
+
+type Commands = typeof commands;
+
+/** Calls that report while they run take a listener here, not a channel; a signal cancels them. */
+type Reporting = "watchApp" | "cancelTask" | "checkConnection" | "peekQueue" | "exportView";
+
+/** How a long call is followed and stopped. */
+export interface Follow {
+	onprogress?: (progress: PeekProgress) => void;
+	/** Asks it to stop; the call then ends in its own way. */
+	signal?: AbortSignal;
+}
+
+/** Everything that the window can ask of the Rust behind it: every command by its own name. A call that fails throws an
+ * `IpcError`. */
+export interface Port extends Omit<Commands, Reporting> {
+	/** Tells of changes for as long as the window lives. */
+	watchApp(onevent: (event: AppEvent) => void): Promise<void>;
+	/** Tries each step of connecting; the same name comes again when its outcome is known. */
+	checkConnection(
+		draft: ProfileDraft,
+		secret: string | null,
+		onstep: (step: CheckStep) => void,
+	): Promise<void>;
+	/** Reads the first `n` messages into a capture and puts them back. */
+	peekQueue(
+		profile: ProfileId,
+		queue: QueueName,
+		n: number,
+		accepted: LookCost | null,
+		follow?: Follow,
+	): Promise<PeekEnd>;
+	/** Writes messages of a view as JSON lines; `numbers` `null`: all of them. */
+	exportView(view: ViewId, numbers: number[] | null, path: string, follow?: Follow): Promise<Exported>;
+}
+
+export const [usePort, providePort] = createContext<Port>();

@@ -1,0 +1,8 @@
+// What features see of the shell.
+export { IpcError } from "../ipc/error";
+export { usePort } from "../ipc/port";
+export { ENVIRONMENTS, useConnections } from "./connections.svelte";
+export { useEvents } from "./events";
+export { type Fresh, freshness } from "./freshness";
+export { type At, type Place, useNavigation } from "./navigation.svelte";
+export { type Shortcut, viewShortcuts } from "./shortcuts.svelte";

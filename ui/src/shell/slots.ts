@@ -1,0 +1,55 @@
+import type { Component } from "svelte";
+import type { At } from "./navigation.svelte";
+
+/** What is drawn at each place, loaded when it is first gone to. */
+type Slot = {
+	load: () => Promise<{ default: Component<Record<string, unknown>> }>;
+	props: Record<string, unknown>;
+};
+
+const slot = <Props extends Record<string, unknown>>(
+	load: () => Promise<{ default: Component<Props> }>,
+	props: Props,
+): Slot => ({ load: load as unknown as Slot["load"], props });
+
+export function slotOf(at: At): Slot {
+	switch (at.kind) {
+		case "welcome":
+			return slot(() => import("../features/connections/Welcome.svelte"), {});
+		case "editor":
+			return slot(() => import("../features/connections/ConnectionEditor.svelte"), {
+				profile: at.profile,
+				broker: at.broker,
+			});
+		case "queue":
+			return slot(() => import("../features/queues/QueueDetail.svelte"), {
+				profile: at.profile,
+				queue: at.queue,
+			});
+		case "exchange":
+			return slot(() => import("../features/exchanges/ExchangeDetail.svelte"), {
+				profile: at.profile,
+				exchange: at.exchange,
+			});
+		case "capture":
+			return slot(() => import("../features/snapshots/CaptureDetail.svelte"), {
+				profile: at.profile,
+				capture: at.capture,
+			});
+		case "place":
+			return placeSlot(at);
+	}
+}
+
+function placeSlot({ place, profile }: Extract<At, { kind: "place" }>): Slot {
+	switch (place) {
+		case "queues":
+			return slot(() => import("../features/queues/Queues.svelte"), { profile });
+		case "exchanges":
+			return slot(() => import("../features/exchanges/Exchanges.svelte"), { profile });
+		case "snapshots":
+			return slot(() => import("../features/snapshots/Snapshots.svelte"), { profile });
+		case "activity":
+			return slot(() => import("../features/activity/Activity.svelte"), { profile });
+	}
+}
