@@ -17,7 +17,9 @@ pub(crate) fn drivers() -> Vec<Arc<dyn Driver>> {
 
 pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
     // Two TLS stacks are in the tree; without this the first handshake panics over which one to use.
-    rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| "a TLS provider is installed already")?;
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| "a TLS provider is installed already")?;
     let builder = bindings::builder();
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())

@@ -1,5 +1,5 @@
-//! What bad input gets: a kind that says what a caller can do, words that name the cause and the remedy, an answer in time,
-//! and nothing lost.
+//! What bad input gets: a kind that says what a caller can do, words that name the cause and the remedy, an answer in
+//! time, and nothing lost.
 
 #[path = "bad_input/contents.rs"]
 mod contents;

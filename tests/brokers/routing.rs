@@ -18,6 +18,8 @@ const WORLDS: u32 = 16;
 const MESSAGES: usize = 40;
 const EXCHANGES: usize = 5;
 const QUEUES: usize = 6;
+/// At least so many messages must have arrived somewhere, in per cent: else little would be compared.
+const ROUTED_PERCENT_MIN: u32 = 30;
 /// At least so many arrivals of all must have been computed without a doubt, in per cent.
 const SURE_PERCENT_MIN: u32 = 70;
 
@@ -211,30 +213,38 @@ async fn arrivals_are_computed_as_the_broker_routes(version: Version) {
     let broker = RabbitDriver.open(&vhost.settings(), &vhost.secret()).await.expect("the broker is there");
     let client = vhost.client().await;
     let handle = tokio::runtime::Handle::current();
-    let (last, sure, all) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+    let (last, sure, routed, all) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
     let config = Config { cases: WORLDS, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     let ran = tokio::task::block_in_place(|| {
         TestRunner::new(config).run(&world(), |world| {
             let names = Names(last.fetch_add(1, Ordering::Relaxed));
-            let sure_here = handle.block_on(compare(broker.as_ref(), &client, names, &world))?;
+            let (sure_here, routed_here) = handle.block_on(compare(broker.as_ref(), &client, names, &world))?;
             sure.fetch_add(sure_here, Ordering::Relaxed);
+            routed.fetch_add(routed_here, Ordering::Relaxed);
             all.fetch_add(u32::try_from(world.messages.len()).expect("a few"), Ordering::Relaxed);
             Ok(())
         })
     });
     ran.unwrap_or_else(|error| panic!("{error}"));
-    let (sure, all) = (sure.into_inner(), all.into_inner());
+    let (sure, routed, all) = (sure.into_inner(), routed.into_inner(), all.into_inner());
+    assert!(routed * 100 >= all * ROUTED_PERCENT_MIN, "only {routed} of {all} messages arrived anywhere");
     assert!(sure * 100 >= all * SURE_PERCENT_MIN, "only {sure} of {all} arrivals were computed without a doubt");
 }
 
-/// How many arrivals were computed without a doubt.
-async fn compare(broker: &dyn Broker, client: &Client, names: Names, world: &World) -> Result<u32, TestCaseError> {
+/// How many arrivals were computed without a doubt, and how many messages arrived somewhere.
+async fn compare(
+    broker: &dyn Broker,
+    client: &Client,
+    names: Names,
+    world: &World,
+) -> Result<(u32, u32), TestCaseError> {
     declare(client, names, world).await;
     let topology = broker.topology(TopologyScope::All).await.expect("the topology can be read");
     let facts = Facts { version: broker.identity().version, topology, ..Facts::default() };
     let observed = observe(client, names, world).await;
-    let mut sure = 0;
+    let (mut sure, mut routed) = (0, 0);
     for (sent, observed) in world.messages.iter().zip(observed) {
+        routed += u32::from(!observed.is_empty());
         let arrivals = RabbitDriver.rules().arrivals(&facts, &outgoing(names, sent));
         let computed: BTreeSet<_> = arrivals.queues.iter().cloned().collect();
         if arrivals.unsure.is_empty() {
@@ -244,5 +254,5 @@ async fn compare(broker: &dyn Broker, client: &Client, names: Names, world: &Wor
             prop_assert!(computed.is_subset(&observed), "{:?}: {:?} but {:?}", sent, arrivals, observed);
         }
     }
-    Ok(sure)
+    Ok((sure, routed))
 }

@@ -92,8 +92,8 @@ impl Api {
         self.must(Method::DELETE, &["queues", vhost, queue], None).await;
     }
 
-    /// Closes every AMQP connection of that user, as an administrator would. How many there were. The broker lists a new
-    /// connection up to 5 seconds late.
+    /// Closes every AMQP connection of that user, as an administrator would. How many there were. The broker lists a
+    /// new connection up to 5 seconds late.
     pub async fn close_connections(&self, user: &str) -> usize {
         let connections = self.get(&["connections"]).await;
         let all = connections.as_array().cloned().unwrap_or_default();

@@ -118,8 +118,8 @@ impl Ports {
 }
 
 impl Rabbit {
-    /// The one broker of that version for the whole test process; started by the first test that asks. Tests stay apart by
-    /// virtual hosts: [`Self::vhost`].
+    /// The one broker of that version for the whole test process; started by the first test that asks. Tests stay apart
+    /// by virtual hosts: [`Self::vhost`].
     pub async fn shared(version: Version) -> &'static Self {
         let start = || async {
             if cfg!(not(debian)) {

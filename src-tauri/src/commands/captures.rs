@@ -44,12 +44,7 @@ pub(crate) async fn open_view(workbench: State<'_, Workbench>, ask: ViewAsk) -> 
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn page_view(
-    workbench: State<'_, Workbench>,
-    view: ViewId,
-    from: u32,
-    n: u32,
-) -> Answer<MessagePage> {
+pub(crate) async fn page_view(workbench: State<'_, Workbench>, view: ViewId, from: u32, n: u32) -> Answer<MessagePage> {
     workbench.page_view(view, from.into(), n).await.map_err(fault)
 }
 
@@ -62,11 +57,7 @@ pub(crate) async fn close_view(workbench: State<'_, Workbench>, view: ViewId) ->
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn show_message(
-    workbench: State<'_, Workbench>,
-    capture: CaptureId,
-    n: u32,
-) -> Answer<MessageView> {
+pub(crate) async fn show_message(workbench: State<'_, Workbench>, capture: CaptureId, n: u32) -> Answer<MessageView> {
     workbench.show_message(capture, n.into()).await.map_err(fault)
 }
 

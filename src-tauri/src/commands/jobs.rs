@@ -5,21 +5,13 @@ use super::{Answer, fault};
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn make_plan(
-    workbench: State<'_, Workbench>,
-    profile: ProfileId,
-    ask: DeedAsk,
-) -> Answer<PlanView> {
+pub(crate) async fn make_plan(workbench: State<'_, Workbench>, profile: ProfileId, ask: DeedAsk) -> Answer<PlanView> {
     workbench.make_plan(profile, ask).await.map_err(fault)
 }
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn start_plan(
-    workbench: State<'_, Workbench>,
-    plan: PlanId,
-    typed: Option<String>,
-) -> Answer<JobId> {
+pub(crate) async fn start_plan(workbench: State<'_, Workbench>, plan: PlanId, typed: Option<String>) -> Answer<JobId> {
     workbench.start_plan(plan, typed).await.map_err(fault)
 }
 

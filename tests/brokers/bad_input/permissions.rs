@@ -167,6 +167,7 @@ async fn a_guard_needs_a_right_and_says_which(version: Version) {
     let guard = broker.guard().expect("RabbitMQ has policies");
     let plan = guard.propose(&"orders dlq".into()).await.expect("a change can be proposed");
     assert_ne!(plan.allowed, Some(true), "{plan:?}");
+    assert!(!plan.words.is_empty(), "it says what: {plan:?}");
     assert!(plan.command.contains("orders") && plan.command.contains(&vhost.name), "for whoever may: {plan:?}");
     let error = refused(guard.apply(&plan).await, ErrorKind::Forbidden);
     let text = format!("{error}; {}", error.what_to_do().unwrap_or_default());

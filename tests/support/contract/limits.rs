@@ -194,7 +194,7 @@ pub async fn a_guard_makes_looking_safe_and_can_be_taken_back(fixture: &impl Fix
     assert_eq!(plan.queue, name);
     assert_eq!(plan.useless, None, "the limit is none of the queue's own");
     assert_ne!(plan.allowed, Some(false), "this user may");
-    assert!(!plan.words.is_empty() && !plan.command.is_empty(), "it says what, and how: {plan:?}");
+    assert!(!plan.words.is_empty(), "it says what: {plan:?}");
     guard.apply(&plan).await.expect("the change can be made");
     let is_safe = async || cost(fixture, &look).await.refusal.is_none();
     eventually("the look is safe", is_safe).await;

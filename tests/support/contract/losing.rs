@@ -1,4 +1,4 @@
-//! What goes wrong on the way: connections cut, queues deleted, everything closed. Nothing is lost, and nothing is guessed.
+//! What goes wrong on the way: connections cut, queues deleted, everything closed. Nothing is lost, nothing is guessed.
 
 use std::time::{Duration, Instant};
 

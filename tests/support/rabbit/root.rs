@@ -1,5 +1,5 @@
-//! The file system of an unpacked broker, and the ways into it: every way ends with the same shell, whose standard input is
-//! the broker's off switch.
+//! The file system of an unpacked broker, and the ways into it: every way ends with the same shell, whose standard
+//! input is the broker's off switch.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! Reaching a broker: where it is, and the three AMQP connections (watching, leasing, publishing) that are kept apart so
-//! that what ends one of them leaves the others alone.
+//! Reaching a broker: where it is, and the three AMQP connections (watching, leasing, publishing) that are kept apart
+//! so that what ends one of them leaves the others alone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -273,7 +273,8 @@ async fn explain(endpoint: &Endpoint, doing: String, error: lapin::Error) -> Err
     }
 }
 
-/// One connection of a role: opened when first needed, and again after it was lost. What hung on the lost one stays lost.
+/// One connection of a role: opened when first needed, and again after it was lost. What hung on the lost one stays
+/// lost.
 pub(crate) struct Link {
     role: Role,
     endpoint: Endpoint,

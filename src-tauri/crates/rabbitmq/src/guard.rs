@@ -97,7 +97,8 @@ impl RabbitGuard {
         Ok(note)
     }
 
-    /// Waits until the broker shows the queue under the policy that is expected. A queue that is gone waits for nothing.
+    /// Waits until the broker shows the queue under the policy that is expected. A queue that is gone waits for
+    /// nothing.
     async fn wait(&self, queue: &QueueName, expected: impl Fn(Option<&str>) -> bool) -> Result<()> {
         let pattern = format!("(?-i)^{}$", escape(queue.as_str()));
         let deadline = Instant::now() + WAIT;

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::acks::acks;
 use crate::connect::{CALL_WAIT, within};
 use crate::depth::Depths;
 use crate::lease::{Hand, Request, close_channel};
@@ -40,6 +41,7 @@ const QUIET: Duration = Duration::from_millis(100);
 const QUIET_WAIT: Duration = Duration::from_secs(2);
 /// A hold that nobody asks anything of is given back: messages are never held across somebody's thinking.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+const UNASKED: &str = "nobody asked for anything for a minute, so the messages were given back";
 /// How often it is looked at whether the hold is still there: without an open window nothing tells.
 const STATE_CHECK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
@@ -184,7 +186,7 @@ impl Holding {
                         return self.lose(&self.gone()).await;
                     }
                     if self.hand.idle() > IDLE_MAX {
-                        return self.give_back_unasked("nobody asked for anything for a minute, so the messages were given back").await;
+                        return self.give_back_unasked(UNASKED).await;
                     }
                     Ok(())
                 }
@@ -471,15 +473,6 @@ async fn next_of(window: &mut Option<Window>) -> Option<lapin::Result<Delivery>>
     }
 }
 
-/// Acknowledgements for `tags`, ascending: one for all of them up to the first that stays, then one each. Many at once
-/// also takes whatever lies before, so it must not reach beyond one that stays.
-fn acks(held: impl Iterator<Item = u64>, tags: &BTreeSet<u64>) -> Vec<(u64, bool)> {
-    let prefix = held.take_while(|tag| tags.contains(tag)).last();
-    let first = prefix.map(|tag| (tag, true));
-    let rest = tags.iter().filter(|tag| prefix.is_none_or(|prefix| **tag > prefix)).map(|tag| (*tag, false));
-    first.into_iter().chain(rest).collect()
-}
-
 fn returned(end: &End) -> Returned {
     match end {
         End::Returned(returned) => returned.clone(),
@@ -498,23 +491,5 @@ fn refuse(request: Request, end: &End) {
             drop(answer.send(vec![RemoveOutcome::Unknown(why.to_owned()); keys.len()]));
         }
         Request::Close { answer } => drop(answer.send(returned(end))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn acked(held: &[u64], tags: &[u64]) -> Vec<(u64, bool)> {
-        acks(held.iter().copied(), &tags.iter().copied().collect())
-    }
-
-    #[test]
-    fn many_are_acknowledged_at_once_only_up_to_the_first_that_stays() {
-        assert_eq!(acked(&[1, 2, 3, 4], &[1, 2, 3, 4]), [(4, true)]);
-        assert_eq!(acked(&[1, 2, 3, 4], &[1, 2, 4]), [(2, true), (4, false)]);
-        assert_eq!(acked(&[1, 2, 3, 4], &[2, 4]), [(2, false), (4, false)]);
-        assert_eq!(acked(&[5, 9], &[5, 9]), [(9, true)], "tags settled before leave no hole");
-        assert_eq!(acked(&[5, 9], &[]), []);
     }
 }

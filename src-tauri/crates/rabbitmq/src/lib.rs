@@ -1,5 +1,6 @@
 //! RabbitMQ behind the port: messages over AMQP 0-9-1, everything else over the management API.
 
+mod acks;
 mod api;
 mod badges;
 mod check;

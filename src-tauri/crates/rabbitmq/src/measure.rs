@@ -162,7 +162,8 @@ mod tests {
 
     #[test]
     fn returned_and_dropped_messages_are_both_unroutable() {
-        let stats = json!({"name": "x", "message_stats": {"drop_unroutable_details": {"rate": 1.5}, "return_unroutable_details": {"rate": 2.0}}});
+        let rates = json!({"drop_unroutable_details": {"rate": 1.5}, "return_unroutable_details": {"rate": 2.0}});
+        let stats = json!({"name": "x", "message_stats": rates});
         assert_eq!(exchange(&serde_json::from_value(stats).unwrap()).rate_unroutable, Some(3.5));
     }
 }

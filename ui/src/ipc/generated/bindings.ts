@@ -907,7 +907,7 @@ export type QueueView = {
 
 /**  Why a look is not made, and what can be done instead, in the order in which to offer it. */
 export type Refusal = {
-	/**  Short and stable: `destroys`, `dropHead`, `singleActive`, `typeUnknown`, `noWrite`, `delayedRetry`. */
+	/**  Short and stable: `destroys`, `dropHead`, `expires`, `singleActive`, `typeUnknown`, `noWrite`, `delayedRetry`. */
 	code: string,
 	/**  What would happen, and how we know: two or three sentences. */
 	why: string,

@@ -24,7 +24,9 @@ impl Workbench {
         for (n, answer) in &wanted {
             let row = shown.rows.iter().find(|row| row.n == *n);
             if !row.is_some_and(|row| row.answers.contains(answer)) {
-                return Err(Error::Invalid { why: format!("message {n} of job {} cannot be answered so", shown.number) });
+                return Err(Error::Invalid {
+                    why: format!("message {n} of job {} cannot be answered so", shown.number),
+                });
             }
         }
         let record = self.job_record(job).await?;
@@ -78,7 +80,8 @@ impl Workbench {
         ];
         let words: Vec<_> = parts.into_iter().flatten().collect();
         let user = self.live(record.profile).map(|live| live.identity.user).unwrap_or_default();
-        let note = NewActivity { broker_user: user, ..NewActivity::local(Act::Answer, record.profile, &record.profile_name) };
+        let note =
+            NewActivity { broker_user: user, ..NewActivity::local(Act::Answer, record.profile, &record.profile_name) };
         let place = record.queue.as_ref().map_or_else(|| record.target.clone(), ToString::to_string);
         let note = note.place(place).messages(answers.len() as u64).job(record.id);
         self.note(note.outcome(Outcome::Done, words.join(", "))).await?;

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{
-    Ask, Error as BrokerError, ErrorKind, Hold, LeaseKey, PublishOutcome, Purpose, RemoveOutcome,
-};
+use broker::{Ask, Error as BrokerError, ErrorKind, Hold, LeaseKey, PublishOutcome, Purpose, RemoveOutcome};
+use futures::future::BoxFuture;
 use tokio::time::timeout;
 
 use super::desk::Desk;
 use super::lock;
-use super::machine::{Command, CommitNo, Event, HOLD_BYTES_MAX, LeaseNo, ToCopy, ToPublish};
+use super::machine::{BatchNo, Command, CommitNo, Event, HOLD_BYTES_MAX, LeaseNo, ToCopy, ToPublish};
 use super::row::Row;
 use crate::captures::Captured;
 use crate::connections::LOOK_WAIT_MS;
@@ -31,11 +30,7 @@ fn too_late(doing: &str) -> Error {
     BrokerError::new(ErrorKind::TimedOut, doing, "no answer in time").into()
 }
 
-async fn in_time<T>(
-    wait: Duration,
-    doing: &str,
-    step: impl Future<Output = broker::Result<T>>,
-) -> Result<T> {
+async fn in_time<T>(wait: Duration, doing: &str, step: impl Future<Output = broker::Result<T>>) -> Result<T> {
     match timeout(wait, step).await {
         Ok(done) => Ok(done?),
         Err(_) => Err(too_late(doing)),
@@ -54,13 +49,7 @@ pub(super) async fn carry_out(desk: Arc<Desk>, command: Command) -> Option<Event
             Ok(numbers) => Event::Copied { batch, numbers },
             Err(error) => Event::NotCopied { batch, trouble: desk.trouble(&error) },
         },
-        Command::Publish { batch, messages } => match desk.publish(&messages).await {
-            Ok(outcomes) => Event::Published { batch, outcomes },
-            Err(error) => Event::NotPublished { batch, trouble: desk.trouble(&error) },
-        },
-        Command::Remove { batch, lease, keys } => {
-            Event::Removed { batch, outcomes: desk.remove(lease, &keys).await }
-        }
+        Command::Remove { batch, lease, keys } => Event::Removed { batch, outcomes: desk.remove(lease, &keys).await },
         Command::Discard { batch, numbers } => Event::Removed { batch, outcomes: desk.discard(&numbers).await },
         Command::Close { lease } => {
             let returned = desk.close(lease).await;
@@ -71,17 +60,49 @@ pub(super) async fn carry_out(desk: Arc<Desk>, command: Command) -> Option<Event
             keys.iter().for_each(|key| drop(bodies.remove(&(lease, *key))));
             return None;
         }
-        // Commits keep their order: they have a task of their own.
-        Command::Journal { .. } | Command::End => return None,
+        // These keep their order, in lanes of their own.
+        Command::Journal { .. } | Command::Publish { .. } | Command::End => return None,
     })
 }
 
-/// Writes rows down. A look is listed as a job with the first of them.
-pub(super) async fn journal(desk: &Desk, commit: CommitNo, rows: Vec<Row>) -> Event {
-    match write_down(desk, rows).await {
+/// Writes rows down, in one commit for all that asked. A look is listed as a job with the first of them.
+pub(super) async fn journal(desk: &Desk, commits: Vec<CommitNo>, rows: Vec<Row>) -> Vec<Event> {
+    let written = write_down(desk, rows).await;
+    let answer = |commit| match &written {
         Ok(()) => Event::Committed { commit },
-        Err(error) => Event::NotCommitted { commit, trouble: desk.trouble(&error) },
-    }
+        Err(error) => Event::NotCommitted { commit, trouble: desk.trouble(error) },
+    };
+    commits.into_iter().map(answer).collect()
+}
+
+/// Makes a batch ready to be published; nothing is sent before the future is polled. The error: nothing was sent.
+pub(super) async fn prepare(
+    desk: &Arc<Desk>,
+    batch: BatchNo,
+    messages: &[ToPublish],
+) -> Result<BoxFuture<'static, Event>, Event> {
+    let ready = async {
+        let publisher = desk.publisher().await?.clone();
+        let mut outgoing = Vec::with_capacity(messages.len());
+        for message in messages {
+            outgoing.push(desk.outgoing(message).await?);
+        }
+        Ok((publisher, outgoing))
+    };
+    let (publisher, outgoing) = match ready.await {
+        Ok(ready) => ready,
+        Err(error) => return Err(Event::NotPublished { batch, trouble: desk.trouble(&error) }),
+    };
+    let desk = desk.clone();
+    Ok(Box::pin(async move {
+        let n = outgoing.len();
+        let outcomes = match timeout(PUBLISH_WAIT, publisher.publish(outgoing)).await {
+            Ok(outcomes) => outcomes,
+            Err(_) => vec![PublishOutcome::Unknown("no answer in time".to_owned()); n],
+        };
+        desk.note_unanswered(&outcomes);
+        Event::Published { batch, outcomes }
+    }))
 }
 
 async fn write_down(desk: &Desk, rows: Vec<Row>) -> Result<()> {
@@ -139,22 +160,9 @@ impl Desk {
             };
             messages.iter().map(take).collect()
         };
-        let copies = copies.ok_or_else(|| Error::Invalid { why: "the body of a held message is missing".to_owned() })?;
+        let copies =
+            copies.ok_or_else(|| Error::Invalid { why: "the body of a held message is missing".to_owned() })?;
         writer.append(copies).await
-    }
-
-    async fn publish(&self, messages: &[ToPublish]) -> Result<Vec<PublishOutcome>> {
-        let publisher = self.publisher().await?;
-        let mut batch = Vec::with_capacity(messages.len());
-        for message in messages {
-            batch.push(self.outgoing(message).await?);
-        }
-        let outcomes = match timeout(PUBLISH_WAIT, publisher.publish(batch)).await {
-            Ok(outcomes) => outcomes,
-            Err(_) => vec![PublishOutcome::Unknown("no answer in time".to_owned()); messages.len()],
-        };
-        self.note_unanswered(&outcomes);
-        Ok(outcomes)
     }
 
     fn note_unanswered(&self, outcomes: &[PublishOutcome]) {

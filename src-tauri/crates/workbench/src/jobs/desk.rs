@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use broker::{
-    Error as BrokerError, ErrorKind, Lease, LeaseKey, Leased, LookCost, Message, Name, ORIGIN_HEADER, Order,
-    Outgoing, Publisher, QueueName, REDRIVE_HEADER, RedriveId, Table, Target, Value,
+    Error as BrokerError, ErrorKind, Lease, LeaseKey, Leased, LookCost, Message, Name, ORIGIN_HEADER, Order, Outgoing,
+    Publisher, QueueName, REDRIVE_HEADER, RedriveId, Table, Target, Value,
 };
 use tokio::sync::OnceCell;
 
@@ -101,7 +101,8 @@ impl Desk {
         let prepared = self.live()?.rules.prepare(&message, &target);
         let mut outgoing = prepared.outgoing;
         if (self.keep_origin || puts_back) && !prepared.stripped.is_empty() {
-            let kept: Table = prepared.stripped.into_iter().map(|part| (Name::from(part.name.as_str()), part.value)).collect();
+            let kept: Table =
+                prepared.stripped.into_iter().map(|part| (Name::from(part.name.as_str()), part.value)).collect();
             outgoing.headers.set(ORIGIN_HEADER, Value::Table(kept));
         }
         outgoing.redrive = Some(RedriveId { job: self.job.uuid(), n: ask.n });

@@ -45,8 +45,11 @@ impl Workbench {
     async fn mark_copies(&self, record: &JobRecord, entries: &[Entry], state: JobState) -> Result<()> {
         let captures = &self.inner.captures;
         if let Some(capture) = record.capture {
-            let (only, elsewhere): (Vec<_>, Vec<_>) =
-                entries.iter().map(|entry| &entry.row).filter(|row| row.stored.is_some()).partition(|row| is_only_copy(row));
+            let (only, elsewhere): (Vec<_>, Vec<_>) = entries
+                .iter()
+                .map(|entry| &entry.row)
+                .filter(|row| row.stored.is_some())
+                .partition(|row| is_only_copy(row));
             let numbers = |rows: Vec<&Row>| rows.iter().filter_map(|row| row.stored).collect::<Vec<_>>();
             let (only, elsewhere) = (numbers(only), numbers(elsewhere));
             if !only.is_empty() {

@@ -51,7 +51,7 @@ impl Workbench {
         let record = record_of_look(&live, &queue, capture, &cost);
         let mut desk = desk_of(self, &record, Some(live.clone()), Some(writer));
         let job = record.id;
-        let _owner = self.inner.jobs.own(job)?;
+        let owner = self.inner.jobs.own(job)?;
         desk.unlisted = Some(record);
         let desk = Arc::new(desk);
         let limits = match cost.returning {
@@ -75,6 +75,8 @@ impl Workbench {
             let halt = ran.as_ref().ok().map(|machine| (machine.halt().cloned(), machine.is_mute()));
             self.finish_job(job, halt, fault).await?;
             self.tell(AppEvent::JobChanged { job });
+        } else if let Some(owner) = owner {
+            owner.never_mind();
         }
         self.tell(AppEvent::CapturesChanged);
         let (machine, end) = match (ran, end) {
@@ -163,7 +165,8 @@ fn ended(
     began: Instant,
     cost: &LookCost,
 ) -> PeekEnd {
-    let put_back = machine.returned().iter().all(|returned| returned.as_ref().is_some_and(|returned| returned.confirmed));
+    let put_back =
+        machine.returned().iter().all(|returned| returned.as_ref().is_some_and(|returned| returned.confirmed));
     let each = match (&cost.returning, machine.copies()) {
         (_, 0) => "",
         (Returning::Free, _) => "; nothing about them changed",

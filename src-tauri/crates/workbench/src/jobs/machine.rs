@@ -17,11 +17,11 @@ use broker::{LeaseKey, MessageKey, Returned};
 
 pub(crate) use event::{BatchNo, Command, CommitNo, Event, LeaseNo, Seen, ToCopy, ToPublish, Trouble};
 
-use super::row::{Errand, Row};
 use super::MessageState;
+use super::row::{Errand, Row};
 use batch::Batch;
-use reading::Hold;
 pub(crate) use reading::HOLD_BYTES_MAX;
+use reading::Hold;
 
 /// How much is done at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

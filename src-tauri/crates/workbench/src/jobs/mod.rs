@@ -5,6 +5,7 @@ mod carrying;
 mod desk;
 mod driver;
 mod ending;
+mod lanes;
 mod look;
 mod machine;
 mod plan;
@@ -34,8 +35,8 @@ use crate::store::{Store, create_private_file, in_background, io_trouble, make_p
 use crate::{JobId, PlanId, Result};
 
 pub use views::{
-    Answer, AnswerFor, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine,
-    PlanView, StrippedLine, TargetChoice,
+    Answer, AnswerFor, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine, PlanView,
+    StrippedLine, TargetChoice,
 };
 
 /// Plans that wait for a decision; the oldest is forgotten first.
@@ -59,6 +60,16 @@ struct Inner {
 #[derive(Debug)]
 pub(crate) struct Owner {
     _lock: File,
+    path: PathBuf,
+}
+
+impl Owner {
+    /// Gives the right up where nobody else can know of the job: its lock is not left behind.
+    fn never_mind(self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "a lock that nobody needs stays");
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -98,7 +109,7 @@ impl Jobs {
         }
         let file = File::options().write(true).open(&path).map_err(|error| trouble(&error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Owner { _lock: file })),
+            Ok(()) => Ok(Some(Owner { _lock: file, path })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(trouble(&error)),
         }

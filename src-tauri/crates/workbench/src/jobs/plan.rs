@@ -125,7 +125,13 @@ impl Gathered {
 /// What is no longer as it was planned; `None`: the plan still fits.
 pub(super) fn outdated(planned: &PlanView, now: &PlanView) -> Option<String> {
     let ways = |view: &PlanView| -> Vec<_> {
-        let mut ways: Vec<_> = view.lines.iter().map(|line| (line.key.clone(), format!("{:?}", line.target), line.arrives_in.clone(), line.stays, line.messages)).collect();
+        let mut ways: Vec<_> = view
+            .lines
+            .iter()
+            .map(|line| {
+                (line.key.clone(), format!("{:?}", line.target), line.arrives_in.clone(), line.stays, line.messages)
+            })
+            .collect();
         ways.sort();
         ways
     };
@@ -136,7 +142,9 @@ pub(super) fn outdated(planned: &PlanView, now: &PlanView) -> Option<String> {
         return Some("messages would not arrive where the plan says any more".to_owned());
     }
     match (&planned.cost, &now.cost) {
-        (then, Some(cost)) if cost.is_worse_than(then.as_ref()) => Some(format!("holding messages costs more now: {}", cost.words)),
+        (then, Some(cost)) if cost.is_worse_than(then.as_ref()) => {
+            Some(format!("holding messages costs more now: {}", cost.words))
+        }
         _ if now.hazards.iter().any(|hazard| !planned.hazards.contains(hazard)) => {
             Some("there is a danger at the target that the plan did not name".to_owned())
         }

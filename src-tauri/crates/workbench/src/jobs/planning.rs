@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
-use broker::{
-    Ask, FailedIn, Facts, Hold, LookCost, Message, MessageKey, Picked, Purpose, QueueName, Target,
-};
+use broker::{Ask, Facts, FailedIn, Hold, LookCost, Message, MessageKey, Picked, Purpose, QueueName, Target};
 use jiff::Timestamp;
 
 use super::machine::{HOLD_BYTES_MAX, Limits};
@@ -43,11 +41,15 @@ impl Workbench {
             DeedAsk::Redrive { capture, messages, to, .. } => {
                 self.plan_redrive(&self.live(profile)?, *capture, messages, to, ask.clone()).await?
             }
-            DeedAsk::Take { queue, n } => self.plan_reading(&self.live(profile)?, Deed::Take, queue, *n, ask.clone()).await?,
+            DeedAsk::Take { queue, n } => {
+                self.plan_reading(&self.live(profile)?, Deed::Take, queue, *n, ask.clone()).await?
+            }
             DeedAsk::CarefulLook { queue, n } => {
                 self.plan_reading(&self.live(profile)?, Deed::CarefulLook, queue, *n, ask.clone()).await?
             }
-            DeedAsk::DiscardCopies { capture, messages } => self.plan_discard(profile, *capture, messages, ask.clone()).await?,
+            DeedAsk::DiscardCopies { capture, messages } => {
+                self.plan_discard(profile, *capture, messages, ask.clone()).await?
+            }
         };
         plan.view.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(plan)
@@ -131,7 +133,8 @@ impl Workbench {
         view.messages = will_act;
         view.warnings = warnings;
         view.removes_original = deed == Deed::Take;
-        let note = if deed == Deed::Take { "copied here, then removed" } else { "copied as they arrive, then put back" };
+        let note =
+            if deed == Deed::Take { "copied here, then removed" } else { "copied as they arrive, then put back" };
         view.lines = vec![PlanLine {
             from: Some(queue.clone()),
             key: String::new(),
@@ -224,8 +227,7 @@ fn blank_view(profile: &crate::Profile, deed: Deed, will_act: u64) -> PlanView {
 
 /// The question whose cost a deed pays.
 pub(super) fn reading(queue: &QueueName, purpose: Purpose) -> Ask {
-    let hold =
-        Hold { messages_max: Limits::BROAD.hold_messages_max, bytes_max: HOLD_BYTES_MAX, wait_ms: LOOK_WAIT_MS };
+    let hold = Hold { messages_max: Limits::BROAD.hold_messages_max, bytes_max: HOLD_BYTES_MAX, wait_ms: LOOK_WAIT_MS };
     Ask { queue: queue.clone(), purpose, hold, accepted: None, stated_label: None }
 }
 
@@ -328,8 +330,7 @@ impl<'a> Drafting<'a> {
                 entry.row.twin = *twin;
                 *twin += 1;
                 entry.row.twins_there = self.is_whole().then(|| self.there[&stored.key]);
-                entry.place =
-                    Some((self.live.identity.broker.clone(), self.record.queue.as_str().to_owned()));
+                entry.place = Some((self.live.identity.broker.clone(), self.record.queue.as_str().to_owned()));
             }
             Err(why) => {
                 entry.row.state = MessageState::Skipped;
@@ -387,7 +388,9 @@ impl<'a> Drafting<'a> {
             line.target = None;
             return Err(match &target {
                 Target::Queue { queue } => format!("there is no queue `{queue}`: the broker would return it"),
-                Target::Exchange { .. } => format!("nothing takes it at {}: the broker would return it", words::target(&target)),
+                Target::Exchange { .. } => {
+                    format!("nothing takes it at {}: the broker would return it", words::target(&target))
+                }
             });
         }
         if let (true, Some(unsure)) = (arrivals.queues.is_empty(), arrivals.unsure.first()) {

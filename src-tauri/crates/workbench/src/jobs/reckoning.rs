@@ -22,7 +22,9 @@ pub(crate) enum Sight {
         /// Giving back destroys nothing there.
         keeps: bool,
     },
-    Not { why: String },
+    Not {
+        why: String,
+    },
 }
 
 /// Both ends of a job.
@@ -212,7 +214,9 @@ fn target_of(row: &Row, ends: &Ends<'_>) -> End {
             if ends.source_name == Some(queue) { Some(ends.source) } else { ends.targets.get(queue) }
         }
         (Errand::Send | Errand::SendCopy | Errand::Remove, Some(Target::Exchange { .. })) => {
-            return End::NotLooked { why: "it went to an exchange: where it would be is not known for certain".to_owned() };
+            return End::NotLooked {
+                why: "it went to an exchange: where it would be is not known for certain".to_owned(),
+            };
         }
         _ => return End::NotApplicable,
     };
@@ -281,11 +285,14 @@ fn settle_copy(row: &Row, target: &End) -> (MessageState, String) {
 }
 
 fn settle_put_back(row: &Row, end: MessageState, source: &End, target: &End) -> (MessageState, String) {
-    let arrived =
-        *target == End::Yes || matches!(row.state, MessageState::Published | MessageState::LeftBehind | MessageState::Removing);
+    let arrived = *target == End::Yes
+        || matches!(row.state, MessageState::Published | MessageState::LeftBehind | MessageState::Removing);
     match (arrived, source) {
         (true, End::No) => (end, row.why.clone()),
-        (true, _) => (MessageState::LeftBehind, "it was put back at the end of its queue, and may still be in its old place".to_owned()),
+        (true, _) => (
+            MessageState::LeftBehind,
+            "it was put back at the end of its queue, and may still be in its old place".to_owned(),
+        ),
         (false, End::Yes) if *target == End::No => (end, "it is where it was".to_owned()),
         (false, End::No) if *target == End::No => {
             (MessageState::OnlyOurCopy, "the broker did not keep it: our copy is the only one".to_owned())
@@ -294,7 +301,6 @@ fn settle_put_back(row: &Row, end: MessageState, source: &End, target: &End) -> 
         (false, _) => (MessageState::InDoubt, "it was being put back, and no answer was seen".to_owned()),
     }
 }
-
 
 fn settle_given_back(row: &Row, end: MessageState, source: &End) -> (MessageState, String) {
     match source {

@@ -77,10 +77,10 @@ impl Workbench {
                 written.push((row.clone(), reckoned.at_source, reckoned.at_target));
             }
         }
-        eprintln!("ROWS {rows:?} {source:?}");
         self.inner.store.write_ends(record.id, written).await?;
         let halt = rows.iter().any(|row| row.state == MessageState::NotStarted);
-        let trouble = || super::machine::Trouble { words: "the program ended before the job did".to_owned(), lost: false };
+        let trouble =
+            || super::machine::Trouble { words: "the program ended before the job did".to_owned(), lost: false };
         let halt = halt.then(|| super::machine::Halt::Trouble(trouble()));
         self.finish_job(record.id, Some((halt, false)), record.fault.clone()).await?;
         drop(owner);
@@ -113,13 +113,7 @@ impl Workbench {
         }
     }
 
-    async fn try_to_look_for(
-        &self,
-        record: &JobRecord,
-        live: &Live,
-        queue: &QueueName,
-        look: Look,
-    ) -> Result<Sight> {
+    async fn try_to_look_for(&self, record: &JobRecord, live: &Live, queue: &QueueName, look: Look) -> Result<Sight> {
         let depth = still(live, queue).await?;
         let facts = self.facts(live, Some(queue)).await?;
         let n = depth.ready.clamp(1, LOOK_MESSAGES_MAX);
@@ -133,8 +127,8 @@ impl Workbench {
             return Ok(Sight::Whole { tally: Default::default(), ours: BTreeSet::new(), undisturbed, keeps });
         }
         let machine = self.count(record, live, queue, n, cost).await?;
-        eprintln!("COUNT {:?} tally {:?} read {} out {:?}", queue, machine.tally(), machine.read(), machine.read_out());
-        let whole = machine.halt().is_none() && machine.read_out() != Some(ReadOut::MayNotReturn) && machine.read() >= n;
+        let whole =
+            machine.halt().is_none() && machine.read_out() != Some(ReadOut::MayNotReturn) && machine.read() >= n;
         if !whole && machine.read_out() != Some(ReadOut::Empty) {
             return Ok(Sight::Not { why: "not all of the queue could be read".to_owned() });
         }
@@ -149,7 +143,8 @@ impl Workbench {
         n: u64,
         cost: LookCost,
     ) -> Result<Machine> {
-        let next_n = self.inner.store.job_entries(record.id).await?.iter().map(|entry| entry.row.n).max().unwrap_or(0) + 1;
+        let next_n =
+            self.inner.store.job_entries(record.id).await?.iter().map(|entry| entry.row.n).max().unwrap_or(0) + 1;
         // What may not go back is copied before it is put back.
         let writer = match (record.capture, plan::limits(Some(&cost)).1) {
             (Some(capture), true) => Some(self.inner.captures.reopen(capture).await?),
@@ -158,8 +153,13 @@ impl Workbench {
         let mut desk = desk_of(self, record, Some(live.clone()), writer);
         (desk.source, desk.accepted) = (Some(queue.clone()), Some(cost));
         let desk = Arc::new(desk);
-        let machine =
-            Machine::new(Work { quest: Quest::Count { n }, rows: Vec::new(), next_n, wary: false, limits: Limits::LOOK });
+        let machine = Machine::new(Work {
+            quest: Quest::Count { n },
+            rows: Vec::new(),
+            next_n,
+            wary: false,
+            limits: Limits::LOOK,
+        });
         let ran = Box::pin(driver::run(&desk, machine, &CancellationToken::new(), &|_| {})).await;
         if let Ok(mut desk) = Arc::try_unwrap(desk)
             && let Some(writer) = desk.writer.take()

@@ -36,7 +36,8 @@ impl Workbench {
     /// another job has one of the messages.
     pub async fn start_plan(&self, plan: PlanId, typed: Option<String>) -> Result<JobId> {
         let plan = self.inner.jobs.find_plan(plan);
-        let plan = plan.ok_or_else(|| Error::NoSuch { what: "plan", name: "it is no longer kept: make it again".into() })?;
+        let plan =
+            plan.ok_or_else(|| Error::NoSuch { what: "plan", name: "it is no longer kept: make it again".into() })?;
         self.check_start(&plan, typed.as_deref()).await?;
         let confirmed = match &plan.view.typed {
             Some(_) => "by typing the queue's name",
@@ -82,7 +83,8 @@ impl Workbench {
             Ok(number) => record.number = number,
             Err(other) => {
                 self.drop_capture(writer).await;
-                let why = format!("job {} has one of these messages and is not settled: answer that first", other.number);
+                let why =
+                    format!("job {} has one of these messages and is not settled: answer that first", other.number);
                 return Err(Error::Refused { code: RefusedCode::AlreadyOutstanding, why });
             }
         }

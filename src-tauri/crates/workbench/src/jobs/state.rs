@@ -13,12 +13,6 @@ impl MessageState {
     pub(crate) fn needs_answer(self) -> bool {
         matches!(self, Self::InDoubt | Self::LeftBehind | Self::OnlyOurCopy)
     }
-
-    /// No other job may send the same message.
-    #[cfg(test)]
-    pub(crate) fn is_outstanding(self) -> bool {
-        self.is_under_way() || matches!(self, Self::LeftBehind | Self::InDoubt)
-    }
 }
 
 impl JobCounts {

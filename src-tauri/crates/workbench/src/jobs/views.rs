@@ -259,7 +259,9 @@ pub struct JobRow {
 pub enum End {
     Yes,
     No,
-    NotLooked { why: String },
+    NotLooked {
+        why: String,
+    },
     /// This deed has no such end.
     NotApplicable,
 }

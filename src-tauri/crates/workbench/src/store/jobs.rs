@@ -267,3 +267,35 @@ impl Store {
         .await
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::{MIGRATIONS, worded};
+    use crate::MessageState as S;
+
+    #[test]
+    fn the_index_of_outstanding_messages_names_every_outstanding_state() {
+        let index = MIGRATIONS[0].split("INDEX job_row_outstanding").nth(1).unwrap().split(';').next().unwrap();
+        let states = [
+            (S::Planned, true),
+            (S::Copied, true),
+            (S::Publishing, true),
+            (S::Published, true),
+            (S::Removing, true),
+            (S::LeftBehind, true),
+            (S::InDoubt, true),
+            (S::Done, false),
+            (S::Unroutable, false),
+            (S::Refused, false),
+            (S::Failed, false),
+            (S::Gone, false),
+            (S::Skipped, false),
+            (S::NotStarted, false),
+            (S::OnlyOurCopy, false),
+        ];
+        for (state, outstanding) in states {
+            assert_eq!(index.contains(&format!("'{}'", worded(&state))), outstanding, "{state:?}");
+        }
+    }
+}

@@ -33,7 +33,9 @@ impl Machine {
                 _ if row.stored.is_some() => {
                     self.settle(index, MessageState::OnlyOurCopy, "it is not in its queue any more");
                 }
-                _ => self.settle(index, MessageState::Gone, "not in the queue: consumed, expired, or held by a consumer"),
+                _ => {
+                    self.settle(index, MessageState::Gone, "not in the queue: consumed, expired, or held by a consumer")
+                }
             },
         }
     }

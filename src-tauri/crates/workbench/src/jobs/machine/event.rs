@@ -17,23 +17,57 @@ pub(crate) enum Event {
     Start,
     /// The user wants it to stop after the batch it is at.
     Stop,
-    Leased { lease: LeaseNo },
-    NotLeased { lease: LeaseNo, trouble: Trouble },
+    Leased {
+        lease: LeaseNo,
+    },
+    NotLeased {
+        lease: LeaseNo,
+        trouble: Trouble,
+    },
     /// Empty: there is no more, or the hold is full.
-    Read { lease: LeaseNo, seen: Vec<Seen> },
-    ReadFailed { lease: LeaseNo, trouble: Trouble },
+    Read {
+        lease: LeaseNo,
+        seen: Vec<Seen>,
+    },
+    ReadFailed {
+        lease: LeaseNo,
+        trouble: Trouble,
+    },
     /// The copies are in the capture, committed and synced, under these numbers, in the order asked.
-    Copied { batch: BatchNo, numbers: Vec<u64> },
-    NotCopied { batch: BatchNo, trouble: Trouble },
+    Copied {
+        batch: BatchNo,
+        numbers: Vec<u64>,
+    },
+    NotCopied {
+        batch: BatchNo,
+        trouble: Trouble,
+    },
     /// What the rows said is in the journal, synced.
-    Committed { commit: CommitNo },
-    NotCommitted { commit: CommitNo, trouble: Trouble },
-    Published { batch: BatchNo, outcomes: Vec<PublishOutcome> },
+    Committed {
+        commit: CommitNo,
+    },
+    NotCommitted {
+        commit: CommitNo,
+        trouble: Trouble,
+    },
+    Published {
+        batch: BatchNo,
+        outcomes: Vec<PublishOutcome>,
+    },
     /// Nothing of the batch left this computer.
-    NotPublished { batch: BatchNo, trouble: Trouble },
-    Removed { batch: BatchNo, outcomes: Vec<RemoveOutcome> },
+    NotPublished {
+        batch: BatchNo,
+        trouble: Trouble,
+    },
+    Removed {
+        batch: BatchNo,
+        outcomes: Vec<RemoveOutcome>,
+    },
     /// `None`: it could not be closed in order; the broker takes back what it held by itself.
-    Closed { lease: LeaseNo, returned: Option<Returned> },
+    Closed {
+        lease: LeaseNo,
+        returned: Option<Returned>,
+    },
 }
 
 /// What went wrong, as far as the machine behaves differently.
@@ -59,17 +93,46 @@ pub(crate) struct Seen {
 /// [`Command::End`] by none. Commits are carried out in the order given.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
-    Lease { lease: LeaseNo, purpose: Purpose, messages_max: u64 },
-    Read { lease: LeaseNo, max: usize },
+    Lease {
+        lease: LeaseNo,
+        purpose: Purpose,
+        messages_max: u64,
+    },
+    Read {
+        lease: LeaseNo,
+        max: usize,
+    },
     /// These bodies are not needed; the messages stay held.
-    Forget { lease: LeaseNo, keys: Vec<LeaseKey> },
-    Copy { batch: BatchNo, lease: LeaseNo, messages: Vec<ToCopy> },
-    Journal { commit: CommitNo, rows: Vec<Row> },
-    Publish { batch: BatchNo, messages: Vec<ToPublish> },
-    Remove { batch: BatchNo, lease: LeaseNo, keys: Vec<LeaseKey> },
+    Forget {
+        lease: LeaseNo,
+        keys: Vec<LeaseKey>,
+    },
+    Copy {
+        batch: BatchNo,
+        lease: LeaseNo,
+        messages: Vec<ToCopy>,
+    },
+    Journal {
+        commit: CommitNo,
+        rows: Vec<Row>,
+    },
+    Publish {
+        batch: BatchNo,
+        messages: Vec<ToPublish>,
+    },
+    Remove {
+        batch: BatchNo,
+        lease: LeaseNo,
+        keys: Vec<LeaseKey>,
+    },
     /// Give up these copies; answered by [`Event::Removed`].
-    Discard { batch: BatchNo, numbers: Vec<u64> },
-    Close { lease: LeaseNo },
+    Discard {
+        batch: BatchNo,
+        numbers: Vec<u64>,
+    },
+    Close {
+        lease: LeaseNo,
+    },
     /// There is nothing more to do.
     End,
 }

@@ -275,7 +275,8 @@ impl Machine {
                 tracked.settled = true;
                 self.riding.push(index);
             } else if tracked.dies() {
-                let why = "it was held and not yet copied when the connection was lost: the broker may have destroyed it";
+                let why =
+                    "it was held and not yet copied when the connection was lost: the broker may have destroyed it";
                 self.settle(index, MessageState::Failed, why);
             } else {
                 self.unstart(index, "the connection was lost");

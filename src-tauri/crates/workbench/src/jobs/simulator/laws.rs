@@ -45,9 +45,10 @@ pub(super) fn check_before_publish(world: &World, n: u64, stored: Option<u64>, u
 
 /// Before anything is removed: what was sent is written down as sent, what was taken is copied.
 pub(super) fn check_before_remove(world: &World, letter: &Letter, unwritten: bool) {
-    let row = world.journal.values().find(|row| {
-        row.key == letter.key && matches!(row.state, MessageState::Published | MessageState::Removing)
-    });
+    let row = world
+        .journal
+        .values()
+        .find(|row| row.key == letter.key && matches!(row.state, MessageState::Published | MessageState::Removing));
     let Some(row) = row else {
         assert!(unwritten, "message {} is removed before the journal says that it may be", letter.id);
         return;
@@ -101,7 +102,7 @@ fn counts(world: &World, scenario: &Scenario) -> BTreeMap<MessageKey, Count> {
 fn check_nothing_lost(world: &World, scenario: &Scenario) {
     let bound = match scenario.returns {
         Return::Free => 0,
-        _ => scenario.limits.batch_messages_max * scenario.cuts,
+        _ => scenario.limits.batch_messages_max * world.dangers,
     };
     let mut lost = 0;
     for (key, count) in counts(world, scenario) {

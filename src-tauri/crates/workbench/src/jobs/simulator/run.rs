@@ -44,8 +44,6 @@ pub(super) struct Scenario {
     pub(super) returns: Return,
     pub(super) faults: bool,
     pub(super) consumers: bool,
-    /// How often a hold can die: each time, what is not yet copied may be destroyed.
-    pub(super) cuts: usize,
     besides: Errand,
 }
 
@@ -64,7 +62,7 @@ impl Scenario {
             leases_max: 1 + chance.below(6) as usize,
         };
         let returns = Return::Free;
-        Self { letters, rows: Vec::new(), quest, limits, returns, faults: false, consumers: false, cuts: 1, besides }
+        Self { letters, rows: Vec::new(), quest, limits, returns, faults: false, consumers: false, besides }
     }
 
     pub(super) fn redrive(chance: &mut Chance) -> Self {
@@ -274,10 +272,10 @@ impl Life<'_> {
 
     /// Others use the queue too.
     fn meddle(&mut self) {
-        if self.scenario.consumers && self.chance.one_in(6) {
-            if let Some(letter) = self.world.source.pop_front() {
-                self.world.consumed.push(letter);
-            }
+        let consumes = self.scenario.consumers && self.chance.one_in(6);
+        if let (true, Some(letter)) = (consumes, self.world.source.front().cloned()) {
+            self.world.source.pop_front();
+            self.world.consumed.push(letter);
         }
         if self.scenario.faults && !self.world.cut && self.chance.one_in(80) {
             self.world.cut = true;
@@ -336,9 +334,7 @@ impl Life<'_> {
                 Event::NotLeased { lease, trouble: self.trouble("no lease") }
             }
             Command::Lease { lease, .. } => Event::Leased { lease },
-            Command::Read { lease, .. } if self.world.cut => {
-                Event::ReadFailed { lease, trouble: self.trouble("cut") }
-            }
+            Command::Read { lease, .. } if self.world.cut => Event::ReadFailed { lease, trouble: self.trouble("cut") },
             Command::Read { lease, max } => {
                 let max = 1 + self.chance.below(max as u64) as usize;
                 let seen = self.world.read(lease, max);
@@ -353,12 +349,11 @@ impl Life<'_> {
                 return None;
             }
             Command::Copy { batch, .. } if self.fault(40) => {
+                self.world.dangers += 1;
                 Event::NotCopied { batch, trouble: self.trouble("the disk is full") }
             }
             Command::Copy { batch, lease, messages } => {
-                let copy = |message: &ToCopy| {
-                    self.world.copy(&self.bodies[&(lease, message.key)], message.only_here)
-                };
+                let copy = |message: &ToCopy| self.world.copy(&self.bodies[&(lease, message.key)], message.only_here);
                 Event::Copied { batch, numbers: messages.iter().map(copy).collect() }
             }
             Command::Journal { commit, .. } if self.unwritten || self.fault(60) => {
@@ -457,7 +452,7 @@ impl Life<'_> {
     fn recover(&mut self) {
         self.unwritten = false;
         self.world.cut = false;
-        for _ in 0..4 {
+        for _ in 0..3 {
             self.reckon();
             let answered = self.answered();
             if answered.is_empty() {
@@ -471,7 +466,10 @@ impl Life<'_> {
                 wary: self.scenario.is_wary(),
                 limits: self.scenario.limits,
             };
+            // Sometimes it dies again while the answers are carried out.
+            self.crash_at = self.chance.one_in(3).then(|| self.step + self.chance.below(12));
             self.live(Machine::new(work));
+            self.crash_at = None;
             self.unwritten = false;
             self.world.cut = false;
             self.world.give_everything_back();

@@ -23,9 +23,13 @@ pub(super) struct Letter {
 pub(super) enum Return {
     Free,
     /// Always counted; above the limit it is destroyed.
-    Counts { limit: u64 },
+    Counts {
+        limit: u64,
+    },
     /// Counted only when the channel dies; above the limit it is destroyed.
-    Destroys { limit: u64 },
+    Destroys {
+        limit: u64,
+    },
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +51,8 @@ pub(super) struct World {
     pub(super) named: BTreeSet<u64>,
     pub(super) last_key: u64,
     pub(super) cut: bool,
+    /// How often what was held and not yet copied was in danger: everything came back at once, or a copy failed.
+    pub(super) dangers: usize,
 }
 
 impl World {
@@ -106,6 +112,7 @@ impl World {
     }
 
     pub(super) fn give_everything_back(&mut self) {
+        self.dangers += 1;
         let leases: Vec<_> = self.held.keys().rev().copied().collect();
         for lease in leases {
             self.give_back(lease, false);

@@ -1,7 +1,7 @@
 use sandbox::Fault;
 
 use super::ground::Ground;
-use crate::{Answer, AnswerFor, DeedAsk, Error, JobState, MessageState, RefusedCode};
+use crate::{Answer, AnswerFor, DeedAsk, Error, FaultCode, JobState, MessageState, RefusedCode};
 
 #[tokio::test]
 async fn an_unanswered_publish_that_arrived_is_recognised_and_only_removed() {
@@ -145,13 +145,14 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
     let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
-    limit_store(&ground, 1).await;
+    fill_store(&ground).await;
     ground.workbench.undertake(undertaking).await.unwrap();
     let stopped = ground.workbench.show_job(job).await.unwrap();
     assert!(ground.sandbox.ready("work").len() < 1_500, "it stopped: {}", stopped.outcome);
+    assert_eq!(stopped.fault.unwrap().code, FaultCode::StoreFull);
     assert_eq!(ground.sandbox.held("dead"), 0);
 
-    limit_store(&ground, 1_000_000).await;
+    free_store(&ground).await;
     let ground = ground.restart().await;
     ground.workbench.open_connection(ground.profile, None).await.unwrap();
     let settled = ground.settle(job).await;
@@ -160,12 +161,25 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
     ground.assert_each_once(1_500);
 }
 
-/// The store takes so many pages, or as many as it has.
-async fn limit_store(ground: &Ground, pages: u32) {
-    let limit = move |transaction: &rusqlite::Transaction<'_>| {
-        transaction.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+/// Every line of the journal takes a page more from now on, and after 900 pages the disk is full.
+async fn fill_store(ground: &Ground) {
+    let fill = |transaction: &rusqlite::Transaction<'_>| {
+        transaction.execute_batch(
+            "CREATE TABLE filler (bytes BLOB);
+             CREATE TRIGGER fill AFTER UPDATE ON job_row BEGIN INSERT INTO filler VALUES (zeroblob(4000)); END;",
+        )?;
+        let pages: u32 = transaction.pragma_query_value(None, "page_count", |row| row.get(0))?;
+        transaction.query_row(&format!("PRAGMA max_page_count = {}", pages + 900), [], |_| Ok(()))
     };
-    ground.workbench.inner.store.write(limit).await.unwrap();
+    ground.workbench.inner.store.write(fill).await.unwrap();
+}
+
+async fn free_store(ground: &Ground) {
+    let free = |transaction: &rusqlite::Transaction<'_>| {
+        transaction.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))?;
+        transaction.execute_batch("DROP TRIGGER fill; DROP TABLE filler;")
+    };
+    ground.workbench.inner.store.write(free).await.unwrap();
 }
 
 #[tokio::test]

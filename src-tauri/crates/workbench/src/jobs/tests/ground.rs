@@ -64,7 +64,8 @@ impl Ground {
 
     /// `dead` destroys what failed more than twice when it is given back.
     pub(super) async fn destroying() -> Self {
-        Self::of(QueueSetup::new("dead").returning(Returns::Destroys { limit: 2 }).keeps_counts(), Environment::Local).await
+        Self::of(QueueSetup::new("dead").returning(Returns::Destroys { limit: 2 }).keeps_counts(), Environment::Local)
+            .await
     }
 
     pub(super) async fn of(dead: QueueSetup, environment: Environment) -> Self {

@@ -50,7 +50,8 @@ impl Entry {
         write_row(transaction, job, &self.row)?;
         let place = match &self.place {
             Some((broker, queue)) => {
-                transaction.execute("INSERT OR IGNORE INTO job_place (broker, queue) VALUES (?1, ?2)", [broker, queue])?;
+                transaction
+                    .execute("INSERT OR IGNORE INTO job_place (broker, queue) VALUES (?1, ?2)", [broker, queue])?;
                 let sql = "SELECT id FROM job_place WHERE broker = ?1 AND queue = ?2";
                 Some(transaction.query_row(sql, [broker, queue], |row| row.get::<_, i64>(0))?)
             }

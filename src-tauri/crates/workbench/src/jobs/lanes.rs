@@ -1,0 +1,75 @@
+//! The lanes in which order is kept: copies as they were read, commits as they were asked for, publishes as committed.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+
+use super::carrying;
+use super::desk::Desk;
+use super::machine::{BatchNo, Command, CommitNo, Event, ToPublish};
+use super::row::Row;
+
+/// One copy after the other, so that numbers in the capture are places in the queue.
+pub(super) async fn copy(
+    desk: Arc<Desk>,
+    mut waiting: mpsc::Receiver<Command>,
+    answer: mpsc::Sender<Event>,
+) -> Option<Event> {
+    while let Some(command) = waiting.recv().await {
+        if let Some(event) = carrying::carry_out(desk.clone(), command).await {
+            // Nobody listens any more: the run broke off, and what was begun is brought to its end.
+            answer.send(event).await.ok();
+        }
+    }
+    None
+}
+
+/// Everything that waits is one commit.
+pub(super) async fn commit(
+    desk: Arc<Desk>,
+    mut waiting: mpsc::Receiver<(CommitNo, Vec<Row>)>,
+    answer: mpsc::Sender<Event>,
+) -> Option<Event> {
+    while let Some((first, mut rows)) = waiting.recv().await {
+        let mut commits = vec![first];
+        while let Ok((next, more)) = waiting.try_recv() {
+            commits.push(next);
+            rows.extend(more);
+        }
+        for event in carrying::journal(&desk, commits, rows).await {
+            answer.send(event).await.ok();
+        }
+    }
+    None
+}
+
+/// Batches are begun in order and answered in any.
+pub(super) async fn publish(
+    desk: Arc<Desk>,
+    mut waiting: mpsc::Receiver<(BatchNo, Vec<ToPublish>)>,
+    answer: mpsc::Sender<Event>,
+) -> Option<Event> {
+    let mut under_way: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            next = waiting.recv() => {
+                let Some((batch, messages)) = next else { break };
+                match carrying::prepare(&desk, batch, &messages).await {
+                    Ok(mut publishing) => match futures::poll!(&mut publishing) {
+                        std::task::Poll::Ready(event) => drop(answer.send(event).await),
+                        std::task::Poll::Pending => under_way.push(publishing),
+                    },
+                    Err(event) => drop(answer.send(event).await),
+                }
+            }
+            Some(event) = under_way.next() => drop(answer.send(event).await),
+        }
+    }
+    while let Some(event) = under_way.next().await {
+        answer.send(event).await.ok();
+    }
+    None
+}
