@@ -8,7 +8,7 @@ mod manifests;
 #[path = "tidy/sources.rs"]
 mod sources;
 
-use house::{Complaints, File, has_ending, is_code, is_test, is_text, is_written_code, read_house};
+use house::{Complaints, File, has_ending, is_code, is_test, is_text, is_wrapped_code, is_written_code, read_house};
 use manifests::{
     capabilities_of, capability, content_security, dependencies, pinned_bindings, pinned_cli, unlisted_capabilities,
 };
@@ -18,7 +18,8 @@ use sources::{
 };
 
 const LINES_MAX: usize = 500;
-const COLUMNS_MAX: usize = 120;
+/// rustfmt wraps code at 120; comments and markup that it cannot wrap may reach so far.
+const COLUMNS_MAX: usize = 130;
 const TAURI_CLI: &str = "2.12.3";
 
 /// What only some rooms may name: the words, the beginnings of the paths that may, and why.
@@ -27,7 +28,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     ("tauri::", &["src-tauri/src/"], "only the shell knows Tauri"),
     ("tauri_plugin", &["src-tauri/src/"], "only the shell knows Tauri"),
     ("tauri_specta", &["src-tauri/src/"], "only the shell knows Tauri"),
-    ("rusqlite::", &[STORE, "tests/"], "SQL belongs to the workbench's store"),
+    ("rusqlite::", &[STORE, CAPTURES, "tests/"], "SQL belongs to the workbench's store and to the files of captures"),
     ("rusqlite_migration::", &[STORE], "SQL belongs to the workbench's store"),
     ("keyring::", &[STORE], "the keychain belongs to the workbench's store"),
     ("lapin::", &[RABBITMQ, "tests/"], "AMQP does not leave its adapter"),
@@ -37,6 +38,7 @@ const DOORS: &[(&str, &[&str], &str)] = &[
     (".wait_for_confirms(", &["tests/"], "it returns with others still open: await every confirm"),
 ];
 const STORE: &str = "src-tauri/crates/workbench/src/store";
+const CAPTURES: &str = "src-tauri/crates/workbench/src/captures/";
 const RABBITMQ: &str = "src-tauri/crates/rabbitmq/";
 
 /// Of our crates and of those that open a door: which may be depended on by whom. Tests of a crate may use any.
@@ -82,7 +84,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule { name: "file length", sees: is_written_code, check: file_length, bad: &[], good: &[("a.rs", "one\n")] },
-    Rule { name: "line length", sees: is_written_code, check: line_length, bad: &[], good: &[("a.rs", "one\n")] },
+    Rule { name: "line length", sees: is_wrapped_code, check: line_length, bad: &[], good: &[("a.rs", "one\n")] },
     Rule {
         name: "doors",
         sees: is_code,

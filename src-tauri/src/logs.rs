@@ -7,7 +7,8 @@ use tracing_subscriber::EnvFilter;
 /// Log files that are kept, one a day.
 const FILES_MAX: usize = 7;
 /// lapin logs whole messages at WARN, HTTP clients headers at DEBUG, the verifier certificates: none reaches a file.
-const FILTER: &str = "info,lapin=off,amq_protocol=off,reqwest=warn,hyper=warn,hyper_util=warn,rustls=warn,rustls_platform_verifier=off";
+const FILTER: &str =
+    "info,lapin=off,amq_protocol=off,reqwest=warn,hyper=warn,hyper_util=warn,rustls=warn,rustls_platform_verifier=off";
 
 /// Writes logs to `logs/` in the data folder until the guard is dropped. No payload and no secret is logged.
 pub(crate) fn start(data_dir: &Path) -> Result<WorkerGuard, Box<dyn std::error::Error>> {

@@ -2,3 +2,4 @@
 //! passes under `target/screens/`.
 
 mod sandbox;
+mod steps;

@@ -129,6 +129,11 @@ impl Window {
         self.until(&format!("`{text}` is gone"), &format!("!read().includes(plain({}))", json!(text))).await;
     }
 
+    /// Waits until CSS finds something that is shown.
+    pub async fn see(&self, selector: &str) {
+        self.find("css", selector).await;
+    }
+
     /// Whether this can be read now.
     pub async fn reads(&self, text: &str) -> bool {
         self.value(&format!("read().includes(plain({}))", json!(text))).await == json!(true)
@@ -317,10 +322,13 @@ impl Window {
 
     /// Fails the journey with what is on the screen; the picture is taken when the window is dropped.
     async fn fail(&self, why: &str) -> ! {
-        let text = self.client.execute("return document.body.innerText", vec![]).await;
+        let script = "for (const more of document.querySelectorAll('details')) more.open = true; return document.body.innerText";
+        let text = self.client.execute(script, vec![]).await;
         let text: String =
             text.unwrap_or_default().as_str().unwrap_or_default().chars().take(SCREEN_TEXT_MAX).collect();
-        panic!("{}: {why}\n-- on screen:\n{text}\n-- said:\n{}", self.journey, self.home().said());
+        let trouble = self.client.execute("return window.queuescopeTrouble", vec![]).await.unwrap_or_default();
+        let said = self.home().said();
+        panic!("{}: {why}\n-- on screen:\n{text}\n-- in the console: {trouble:#}\n-- said:\n{said}", self.journey);
     }
 }
 

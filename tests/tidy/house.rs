@@ -34,6 +34,11 @@ pub(crate) fn is_written_code(path: &str) -> bool {
     is_code(path) && !path.contains("/generated/")
 }
 
+/// Written code that a formatter wraps: the sentences in markup are not wrapped by anybody.
+pub(crate) fn is_wrapped_code(path: &str) -> bool {
+    is_written_code(path) && !path.ends_with(".svelte")
+}
+
 /// A file of tests only.
 pub(crate) fn is_test(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")

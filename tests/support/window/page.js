@@ -49,10 +49,14 @@ const finders = {
 		];
 		return fields.find((field) => names(field).some((name) => name && plain(name) === wanted)) ?? null;
 	},
-	/** A row of a table that has all these words; of several, the first. */
+	/** A row of a table with a cell of just these words, or else a row that has them. */
 	row: (text) => {
+		const wanted = plain(text);
 		const rows = [...front().querySelectorAll("[role=row][aria-rowindex]:not([aria-rowindex='1']), tbody tr")];
-		return rows.filter(shown).find((row) => plain(row.innerText).includes(plain(text))) ?? null;
+		const all = rows.filter(shown);
+		const cells = (row) => [...row.querySelectorAll("[role=gridcell], td, th")];
+		const exact = all.find((row) => cells(row).some((cell) => plain(cell.innerText) === wanted));
+		return exact ?? all.find((row) => plain(row.innerText).includes(wanted)) ?? null;
 	},
 	css: (selector) => [...document.querySelectorAll(selector)].find(shown) ?? null,
 };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::now;
+use crate::store::{Transaction, now};
 use crate::{ActivityId, AppEvent, CaptureId, Error, JobId, Profile, ProfileId, Result, Workbench};
 
 /// What was done.
@@ -206,7 +206,7 @@ impl Workbench {
         Ok(id)
     }
 
-    /// Completes a line that says [`Outcome::Running`]; every other line stays as it was written, and
+    /// Completes a line that says [`Outcome::Running`] or [`Outcome::InDoubt`]; every other line stays as it was written, and
     /// [`Error::NoSuch`] says so.
     pub(crate) async fn amend(
         &self,
@@ -216,9 +216,8 @@ impl Workbench {
         messages: Option<u64>,
     ) -> Result<()> {
         let words = words.into();
-        let complete = move |transaction: &rusqlite::Transaction<'_>| {
-            ActivityRow::complete(transaction, id, outcome, &words, messages)
-        };
+        let complete =
+            move |transaction: &Transaction<'_>| ActivityRow::complete(transaction, id, outcome, &words, messages);
         if !self.inner.store.write(complete).await? {
             return Err(Error::NoSuch { what: "running act", name: id.to_string() });
         }

@@ -17,8 +17,8 @@ pub use captures::{
 };
 pub use connections::{
     BindingView, ConnectionState, ConnectionView, Drain, ExchangeAsk, ExchangeColumn, ExchangePage, ExchangeRow,
-    ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk, QueueColumn, QueueFilter, QueuePage,
-    QueueRow, QueueView, Writes,
+    ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk, QueueColumn, QueueFilter,
+    QueuePage, QueueRow, QueueView, Writes,
 };
 pub use error::{Error, Fault, FaultCode, RefusedCode, Result, StoreTrouble};
 pub use id::{ActivityId, CaptureId, JobId, PlanId, ProfileId, ViewId};

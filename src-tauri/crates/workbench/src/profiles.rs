@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::store::{first_time, now};
+use crate::store::{Transaction, first_time, now};
 use crate::{AppEvent, Error, ProfileId, Result, StoreTrouble, Workbench};
 
 /// The kind of the embedded broker, whose profile we make ourselves.
@@ -40,7 +40,7 @@ impl Environment {
 pub struct Profile {
     pub id: ProfileId,
     pub name: String,
-    /// The driver's kind: `rabbitmq`, `sandbox`.
+    /// The driver's kind.
     pub kind: String,
     pub environment: Environment,
     /// Opens read-only, whatever the environment says by default.
@@ -161,7 +161,7 @@ impl Workbench {
             secret: SecretState::None,
             created_at: now(),
         };
-        let add = move |transaction: &rusqlite::Transaction<'_>| {
+        let add = move |transaction: &Transaction<'_>| {
             if first_time(transaction, "sandbox profile")?
                 && !Profile::name_taken(transaction, profile.id, &profile.name)?
             {

@@ -47,8 +47,12 @@ pub struct Options {
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum AppEvent {
     ProfilesChanged,
-    ConnectionChanged { connection: Box<ConnectionView> },
-    JobChanged { job: JobId },
+    ConnectionChanged {
+        connection: Box<ConnectionView>,
+    },
+    JobChanged {
+        job: JobId,
+    },
     ActivityChanged,
     CapturesChanged,
     /// Events were lost: ask for everything.

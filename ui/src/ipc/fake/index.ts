@@ -68,8 +68,8 @@ function appCalls(world: World) {
 	return {
 		appInfo: async () => world.info,
 		watchApp: async (listener) => world.listen(listener),
-		chooseSavePath: async (suggested) => `/home/ada/${suggested}`,
-		chooseFile: async () => "/home/ada/ca.pem",
+		chooseSavePath: async (suggested) => `/Documents/ada/${suggested}`,
+		chooseFile: async () => "/Documents/ada/ca.pem",
 	} satisfies Partial<Port>;
 }
 

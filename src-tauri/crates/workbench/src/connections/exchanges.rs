@@ -54,9 +54,7 @@ fn page(watched: &Watched, ask: &ExchangeAsk) -> ExchangePage {
     let needle = ask.filter.to_lowercase();
     let found = found_by_binding(&topology.value, &needle);
     let matches = |exchange: &Exchange| {
-        needle.is_empty()
-            || exchange.name.as_str().to_lowercase().contains(&needle)
-            || found.contains(&&exchange.name)
+        needle.is_empty() || exchange.name.as_str().to_lowercase().contains(&needle) || found.contains(&&exchange.name)
     };
     let mut shown: Vec<ExchangeRow> = topology
         .value

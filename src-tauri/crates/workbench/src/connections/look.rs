@@ -76,7 +76,8 @@ impl Workbench {
         self.may_write(profile)?;
         let live = self.live(profile)?;
         let found = self.inner.store.guard_of(profile, &queue).await?;
-        let (plan, _) = found.ok_or_else(|| Error::NoSuch { what: "change to take back on", name: queue.to_string() })?;
+        let (plan, _) =
+            found.ok_or_else(|| Error::NoSuch { what: "change to take back on", name: queue.to_string() })?;
         guard_of(&live)?.take_back(&plan).await?;
         self.inner.store.drop_guard(profile, &queue).await?;
         let words = "taken back; messages above their limit are in danger again".to_owned();
@@ -91,14 +92,15 @@ impl Workbench {
         outcome: Outcome,
         words: String,
     ) -> Result<()> {
-        let note = NewActivity::new(act, &live.profile, &live.identity.user)
-            .place(queue.to_string())
-            .outcome(outcome, words);
+        let note =
+            NewActivity::new(act, &live.profile, &live.identity.user).place(queue.to_string()).outcome(outcome, words);
         self.note(note).await?;
         Ok(())
     }
 }
 
 fn guard_of(live: &Live) -> Result<&dyn Guard> {
-    live.broker.guard().ok_or_else(|| Error::Invalid { why: "this broker has no setting that makes looking safe".into() })
+    live.broker
+        .guard()
+        .ok_or_else(|| Error::Invalid { why: "this broker has no setting that makes looking safe".into() })
 }

@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Profile, ProfileId, Result, Workbench};
 
+pub(crate) use look::{LOOK_MESSAGES_MAX, LOOK_WAIT_MS, look_ask};
 pub use views::{
     BindingView, ConnectionState, ConnectionView, Drain, ExchangeAsk, ExchangeColumn, ExchangePage, ExchangeRow,
-    ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk, QueueColumn, QueueFilter, QueuePage,
-    QueueRow, QueueView, Writes,
+    ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk, QueueColumn, QueueFilter,
+    QueuePage, QueueRow, QueueView, Writes,
 };
-pub(crate) use look::{LOOK_MESSAGES_MAX, LOOK_WAIT_MS, look_ask};
 pub(crate) use watch::Watched;
 
 /// Everything that is open now.

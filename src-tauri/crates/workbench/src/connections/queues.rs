@@ -1,14 +1,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use broker::{
-    Binding, Destination, Measures, Partial, Policy, Queue, QueueMeasure, QueueName, Topology,
-};
+use broker::{Binding, Destination, Measures, Partial, Policy, Queue, QueueMeasure, QueueName, Topology};
 
 use super::watch::{Sample, Watched, count};
-use super::{
-    BindingView, Drain, PolicyView, QueueAsk, QueueColumn, QueueFilter, QueuePage, QueueRow, QueueView,
-};
+use super::{BindingView, Drain, PolicyView, QueueAsk, QueueColumn, QueueFilter, QueuePage, QueueRow, QueueView};
 use crate::captures::fields;
 use crate::{Error, ProfileId, Result, Workbench};
 
@@ -183,7 +179,12 @@ fn drain(queue: &Queue, measure: Option<&QueueMeasure>) -> Drain {
     };
     let net = rate_out - rate_in;
     if net > STEADY_BELOW {
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate"
+        )]
         return Drain::Seconds { seconds: (ready as f64 / net) as u64 };
     }
     if -net > STEADY_BELOW {
@@ -226,11 +227,7 @@ fn view(watched: &Watched, topology: &Partial<Topology>, queue: &Queue) -> Queue
 }
 
 pub(super) fn policy_view(policy: &Policy) -> PolicyView {
-    PolicyView {
-        name: policy.name.clone(),
-        operator: policy.operator,
-        definition: fields(&policy.definition),
-    }
+    PolicyView { name: policy.name.clone(), operator: policy.operator, definition: fields(&policy.definition) }
 }
 
 pub(super) fn binding_view(binding: &Binding, consumers: Option<u64>) -> BindingView {

@@ -17,7 +17,7 @@ pub struct ConnectionView {
     /// "vhost /orders".
     pub place: String,
     pub user: String,
-    /// For the status bar: "amqps 5671".
+    /// For the status bar: protocol and port.
     pub endpoints: Vec<String>,
     pub writes: Writes,
     pub freshness: Freshness,
@@ -38,7 +38,9 @@ pub struct ConnectionView {
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum ConnectionState {
     Connecting,
-    Open { health: Health },
+    Open {
+        health: Health,
+    },
     /// Could not be opened; tried again at that time (`None`: not by itself).
     Failed {
         fault: crate::Fault,

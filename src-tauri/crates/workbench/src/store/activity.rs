@@ -1,4 +1,4 @@
-//! The table of the activity log: only ever appended to. A line that says "running" is completed once.
+//! The table of the activity log: only ever appended to. A line that says "running" or "in doubt" is completed.
 
 use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, Row, ToSql, Transaction, params};
@@ -30,7 +30,7 @@ CREATE TABLE activity (
     capture TEXT
 ) STRICT;
 CREATE INDEX activity_at ON activity (at, id);
-CREATE TRIGGER activity_is_not_rewritten BEFORE UPDATE ON activity WHEN OLD.outcome <> 'running'
+CREATE TRIGGER activity_is_not_rewritten BEFORE UPDATE ON activity WHEN OLD.outcome NOT IN ('running', 'inDoubt')
 BEGIN SELECT RAISE(ABORT, 'a line of the activity log is not rewritten'); END;
 "];
 
@@ -58,7 +58,7 @@ impl ActivityRow {
         Ok(())
     }
 
-    /// Completes a line that says "running". Whether there was one.
+    /// Completes a line that says "running" or "in doubt". Whether there was one.
     pub(crate) fn complete(
         transaction: &Transaction<'_>,
         id: ActivityId,
@@ -68,7 +68,7 @@ impl ActivityRow {
     ) -> rusqlite::Result<bool> {
         let changed = transaction.execute(
             "UPDATE activity SET outcome = ?2, words = ?3, messages = coalesce(?4, messages)
-             WHERE id = ?1 AND outcome = 'running'",
+             WHERE id = ?1 AND outcome IN ('running', 'inDoubt')",
             params![id.to_string(), worded(&outcome), words, messages],
         )?;
         Ok(changed == 1)

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 use crate::{ActivityRow, Result};
 
@@ -25,6 +25,7 @@ pub(crate) use database::{create_private_file, make_private_folder, open_reader,
 pub(crate) use jobs::{Entry, JobRecord};
 pub(crate) use profiles::first_time;
 pub(crate) use readers::Readers;
+pub(crate) use rusqlite::Transaction;
 #[cfg(test)]
 pub(crate) use secrets::MemorySecrets;
 pub use secrets::{Keychain, SecretKeeper};

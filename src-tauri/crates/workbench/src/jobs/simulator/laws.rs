@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use broker::MessageKey;
 
-use super::run::Scenario;
+use super::scenario::Scenario;
 use super::world::{Letter, Return, World};
 use crate::jobs::row::{Errand, Row};
 use crate::jobs::{JobCounts, MessageState};

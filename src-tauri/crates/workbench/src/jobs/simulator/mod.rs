@@ -5,9 +5,10 @@
 
 mod laws;
 mod run;
+mod scenario;
 mod world;
 
-use run::{Chance, Scenario};
+use scenario::{Chance, Scenario};
 
 /// Seeds of one test; more by `QUEUESCOPE_SEEDS`.
 const SEEDS: u64 = 400;

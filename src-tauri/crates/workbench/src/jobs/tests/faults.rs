@@ -1,6 +1,7 @@
 use sandbox::Fault;
 
 use super::ground::Ground;
+use crate::store::Transaction;
 use crate::{Answer, AnswerFor, DeedAsk, Error, FaultCode, JobState, MessageState, RefusedCode};
 
 #[tokio::test]
@@ -163,7 +164,7 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
 
 /// Every line of the journal takes a page more from now on, and after 900 pages the disk is full.
 async fn fill_store(ground: &Ground) {
-    let fill = |transaction: &rusqlite::Transaction<'_>| {
+    let fill = |transaction: &Transaction<'_>| {
         transaction.execute_batch(
             "CREATE TABLE filler (bytes BLOB);
              CREATE TRIGGER fill AFTER UPDATE ON job_row BEGIN INSERT INTO filler VALUES (zeroblob(4000)); END;",
@@ -175,7 +176,7 @@ async fn fill_store(ground: &Ground) {
 }
 
 async fn free_store(ground: &Ground) {
-    let free = |transaction: &rusqlite::Transaction<'_>| {
+    let free = |transaction: &Transaction<'_>| {
         transaction.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))?;
         transaction.execute_batch("DROP TRIGGER fill; DROP TABLE filler;")
     };

@@ -1,0 +1,64 @@
+//! What every journey does: wait its turn, connect, find a queue, peek, redrive.
+
+use std::time::Duration;
+
+use support::window::Window;
+use support::{Vhost, within};
+use tokio::sync::Semaphore;
+
+/// How long one story may take. It is told in half a minute.
+const STORY_WAIT: Duration = Duration::from_secs(180);
+/// Two at a time would each be slower than one alone, on two cores.
+static TURN: Semaphore = Semaphore::const_new(1);
+
+/// Tells one story at a time, and not for ever.
+pub(crate) async fn told(story: impl Future<Output = ()>) {
+    let _turn = TURN.acquire().await.expect("it is never closed");
+    within(STORY_WAIT, "the story", Box::pin(story)).await;
+}
+
+/// Fills the form of a new connection as its user would: everything but the password, by the fields' own labels.
+pub(crate) async fn describe_connection(window: &Window, name: &str, environment: &str, amqp_port: u16, vhost: &Vhost) {
+    window.press("New connection").await;
+    window.read("Connection test").await;
+    window.fill("Name", name).await;
+    window.press(environment).await;
+    window.fill("Broker address", &format!("amqp://127.0.0.1:{amqp_port}")).await;
+    window.fill("Virtual host", &vhost.name).await;
+    window.fill("User", &vhost.user).await;
+    window.fill("Management API", &vhost.management_url()).await;
+}
+
+/// Adds a connection and opens it.
+pub(crate) async fn connect(window: &Window, name: &str, environment: &str, vhost: &Vhost) {
+    connect_by(window, name, environment, vhost.amqp_port, vhost).await;
+}
+
+/// The same by another port, for a proxy in between.
+pub(crate) async fn connect_by(window: &Window, name: &str, environment: &str, amqp_port: u16, vhost: &Vhost) {
+    describe_connection(window, name, environment, amqp_port, vhost).await;
+    window.fill("Password", &vhost.password).await;
+    window.press("Connect").await;
+    window.read("Time to drain").await;
+}
+
+/// Goes to a queue by the table of queues.
+pub(crate) async fn open_queue(window: &Window, queue: &str) {
+    window.press("Queues").await;
+    window.fill("Filter the queues by name", queue).await;
+    window.open_row(queue).await;
+    window.see(&format!("h1[title={queue:?}], [aria-label=\"Copy the queue's name\"]")).await;
+}
+
+/// Looks at the first `n` messages of the queue that is shown.
+pub(crate) async fn peek(window: &Window, n: u32) {
+    window.fill("Peek", &n.to_string()).await;
+    window.press("Peek").await;
+    window.read("peeked at").await;
+}
+
+/// Carries out the plan that is shown, and waits until it is done.
+pub(crate) async fn carry_out(window: &Window, words: &str) {
+    window.press(words).await;
+    window.read("confirmed and settled").await;
+}
