@@ -15,6 +15,10 @@ pub(crate) fn drivers() -> Vec<Arc<dyn Driver>> {
     vec![Arc::new(rabbitmq::RabbitDriver), Arc::new(sandbox::SandboxDriver::new())]
 }
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the context macro holds an exit for broken assets, before anything is open"
+)]
 pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
     // Two TLS stacks are in the tree; without this the first handshake panics over which one to use.
     rustls::crypto::aws_lc_rs::default_provider()

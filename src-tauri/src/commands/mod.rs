@@ -1,4 +1,5 @@
 //! One file a noun; each command takes the workbench, calls one method and returns.
+#![allow(clippy::let_underscore_must_use, reason = "the command macro expands to it")]
 
 pub(crate) mod activity;
 pub(crate) mod app;
