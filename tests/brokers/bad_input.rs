@@ -11,6 +11,8 @@ mod names;
 mod permissions;
 #[path = "bad_input/reaching.rs"]
 mod reaching;
+#[path = "bad_input/unreadable.rs"]
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::Duration;

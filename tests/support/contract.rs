@@ -82,6 +82,7 @@ macro_rules! contract {
             may_return_tells_what_giving_back_does,
             a_look_that_would_destroy_is_refused_below_the_front_door,
             what_died_of_its_limit_can_be_taken_without_loss,
+            what_nobody_was_handed_is_not_held_where_returning_destroys,
             what_died_of_its_limit_can_be_looked_at_carefully,
             a_guard_makes_looking_safe_and_can_be_taken_back,
         );

@@ -322,8 +322,11 @@ impl Window {
 
     /// Fails the journey with what is on the screen; the picture is taken when the window is dropped.
     async fn fail(&self, why: &str) -> ! {
-        let script = "for (const more of document.querySelectorAll('details')) more.open = true; return document.body.innerText";
-        let text = self.client.execute(script, vec![]).await;
+        // An error says more below a button.
+        let details =
+            "[...document.querySelectorAll('button')].find((one) => one.innerText.trim() === 'Details')?.click()";
+        self.client.execute(details, vec![]).await.ok();
+        let text = self.client.execute("return document.body.innerText", vec![]).await;
         let text: String =
             text.unwrap_or_default().as_str().unwrap_or_default().chars().take(SCREEN_TEXT_MAX).collect();
         let trouble = self.client.execute("return window.queuescopeTrouble", vec![]).await.unwrap_or_default();

@@ -146,6 +146,23 @@ pub async fn what_died_of_its_limit_can_be_taken_without_loss(fixture: &impl Fix
     assert_eq!(fixture.ready(&queue).await, 0);
 }
 
+/// What was held and handed to nobody could be copied by nobody: closing would destroy it.
+pub async fn what_nobody_was_handed_is_not_held_where_returning_destroys(fixture: &impl Fixture) {
+    let bodies = numbered(30);
+    let queue = fixture.dead_of_limit(&bodies).await;
+    let opened = lease(fixture, ask(&queue, Purpose::Take { n: 30 })).await;
+    close(&opened).await;
+    comes_back(fixture, &queue, 30).await;
+    let some = lease(fixture, ask(&queue, Purpose::Take { n: 30 })).await;
+    let held = some.next(3).await.expect("messages are handed out");
+    assert!(!held.is_empty() && held.len() <= 3, "{}", held.len());
+    let outcomes = remove(&some, &held).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == broker::RemoveOutcome::Removed), "{outcomes:?}");
+    close(&some).await;
+    comes_back(fixture, &queue, 30 - u64::try_from(held.len()).expect("three at most")).await;
+    assert_eq!(fixture.take_all(&queue).await.len() + held.len(), 30, "none was destroyed");
+}
+
 /// The override: what may go back is given back, what may not is published again, confirmed, then removed.
 pub async fn what_died_of_its_limit_can_be_looked_at_carefully(fixture: &impl Fixture) {
     let bodies = numbered(5);

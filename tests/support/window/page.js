@@ -16,6 +16,7 @@ function nameOf(element) {
 	if (label) return plain(label);
 	const copy = element.cloneNode(true);
 	for (const part of copy.querySelectorAll("kbd, svg, .sr")) part.remove();
+	for (const part of copy.querySelectorAll("*")) part.before(" ");
 	return plain(copy.textContent);
 }
 
@@ -34,15 +35,21 @@ function named(elements, label) {
 
 const PRESSED = "button, a[href], label, [role=button], [role=tab], [role=menuitem], [role=option], [role=link]";
 
+/** What can be pressed. The label of a field only leads to it. */
+function buttons() {
+	const all = [...front().querySelectorAll(PRESSED)];
+	return all.filter((one) => one.localName !== "label" || ["radio", "checkbox"].includes(one.control?.type));
+}
+
 const finders = {
 	/** What can be pressed and is free. */
-	pressed: (label) => named([...front().querySelectorAll(PRESSED)].filter(free), label),
+	pressed: (label) => named(buttons().filter(free), label),
 	/** The same, free or not. */
-	control: (label) => named([...front().querySelectorAll(PRESSED)], label),
+	control: (label) => named(buttons(), label),
 	/** What can be written into or chosen from. */
 	field: (label) => {
 		const wanted = plain(label);
-		const fields = [...front().querySelectorAll("input, textarea, select")].filter(shown);
+		const fields = [...front().querySelectorAll("input:not([type=radio], [type=checkbox]), textarea, select")].filter(shown);
 		const names = (field) => [
 			field.getAttribute("aria-label"),
 			...[...(field.labels ?? [])].map((one) => one.textContent),

@@ -109,6 +109,11 @@ export class Connections {
 		await this.#port.closeConnection(id);
 	}
 
+	/** A profile was saved here: it is known before its event comes, so that one can go there at once. */
+	learn(profile: Profile): void {
+		this.#sort([...this.#profiles.filter(({ id }) => id !== profile.id), profile]);
+	}
+
 	async setWrites(id: string, on: boolean): Promise<void> {
 		this.#put(await this.#port.setWrites(id, on));
 	}
@@ -133,8 +138,11 @@ export class Connections {
 	}
 
 	async #readProfiles(): Promise<void> {
+		this.#sort(await this.#port.listProfiles());
+	}
+
+	#sort(profiles: Profile[]): void {
 		const order = (profile: Profile) => ENVIRONMENTS.findIndex(({ value }) => value === profile.environment);
-		const profiles = await this.#port.listProfiles();
 		this.#profiles = profiles.toSorted((a, b) => order(a) - order(b) || a.name.localeCompare(b.name));
 	}
 

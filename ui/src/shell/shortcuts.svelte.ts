@@ -1,4 +1,4 @@
-import { createContext } from "svelte";
+import { createContext, untrack } from "svelte";
 import { isMod, isTyping } from "../kit/keys";
 
 export interface Shortcut {
@@ -64,5 +64,9 @@ export const [useShortcuts, provideShortcuts] = createContext<Shortcuts>();
 /** Keys of a view, for as long as it is shown. Called while the component is set up. */
 export function viewShortcuts(shortcuts: () => Shortcut[]): void {
 	const all = useShortcuts();
-	$effect(() => all.add(shortcuts()));
+	$effect(() => {
+		const added = shortcuts();
+		// Adding reads the list that it changes.
+		return untrack(() => all.add(added));
+	});
 }

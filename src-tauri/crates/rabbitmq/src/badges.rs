@@ -5,6 +5,7 @@ use broker::Queue;
 use crate::rules::settings::{
     Overflow, dead_letter_exchange, delivery_limit_of, length_limit, message_ttl_ms, single_active_consumer,
 };
+use crate::rules::words::duration;
 
 /// The badges of a queue into which dead letters of so many others come. Its type is its label and no badge.
 pub(crate) fn badges(queue: &Queue, version: &str, dead_from: usize) -> Vec<String> {
@@ -62,18 +63,6 @@ fn length_badge(queue: &Queue) -> Option<String> {
     Some(format!("max length {length}, {then}"))
 }
 
-/// In its largest unit and the next: "30 s", "1 min 30 s", "250 ms".
-fn duration(ms: u64) -> String {
-    const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"), (1, "ms")];
-    let mut parts = UNITS.iter().skip_while(|(size, _)| ms < *size).take(2);
-    let Some((size, unit)) = parts.next() else { return "0 ms".into() };
-    let rest = parts.next().map(|(smaller, unit)| (ms % size / smaller, unit)).filter(|(n, _)| *n > 0);
-    match rest {
-        Some((n, smaller)) => format!("{} {unit} {n} {smaller}", ms / size),
-        None => format!("{} {unit}", ms / size),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use broker::{Policy, Table, Value};
@@ -120,13 +109,5 @@ mod tests {
             "auto-delete",
         ];
         assert_eq!(badges(&all, "4.3.6", 3), expected);
-    }
-
-    #[test]
-    fn a_time_is_said_in_its_two_largest_units() {
-        for (ms, words) in [(0, "0 ms"), (250, "250 ms"), (30_000, "30 s"), (90_000, "1 min 30 s"), (86_400_000, "1 d")]
-        {
-            assert_eq!(duration(ms), words);
-        }
     }
 }

@@ -11,6 +11,7 @@ use crate::api::{Api, Overview, WhoAmI};
 use crate::connect::{CALL_WAIT, Endpoint, Role, close, connect, tcp, within};
 use crate::greet::{Answers, Greeting, explain_silence, greet, who};
 use crate::guard::shell_quote;
+use crate::vhost::{closed, exists};
 
 const TCP: &str = "DNS and TCP";
 const TLS: &str = "TLS";
@@ -48,7 +49,7 @@ struct Found {
     /// `None`: it was not tried.
     logged_in: Option<bool>,
     /// The broker closed with 530: the virtual host is missing, or the user may not enter it.
-    vhost: Option<Error>,
+    vhost_closed: bool,
 }
 
 async fn amqp(report: &mut Report, endpoint: &Endpoint, secret: &Secret) -> Found {
@@ -137,7 +138,7 @@ async fn login(report: &mut Report, endpoint: &Endpoint, secret: &Secret, found:
             found.logged_in = Some(true);
             report.pass(LOGIN, started, words).await;
             report.begin(VHOST).await;
-            found.vhost = Some(error);
+            found.vhost_closed = true;
         }
         Err(error) => {
             found.logged_in = (error.kind() == ErrorKind::LoginRefused).then_some(false);
@@ -184,7 +185,7 @@ async fn management(report: &mut Report, endpoint: &Endpoint, secret: &Secret, a
     )
     .await;
     version(report, Some(&overview), amqp).await;
-    if amqp.vhost.is_some() {
+    if amqp.vhost_closed {
         report.skip(&[PERMISSIONS], "not known: the virtual host cannot be opened").await;
     } else {
         permissions(report, &api).await;
@@ -247,53 +248,16 @@ async fn explain_api(endpoint: &Endpoint, api: &Api, error: Error, amqp: &Found)
     }
 }
 
-/// AMQP says the same of a virtual host that is missing and of one that is closed to the user. The management API tells
-/// more to some.
 async fn vhost(report: &mut Report, endpoint: &Endpoint, api: Option<(&Api, &WhoAmI)>, amqp: &Found, version: &str) {
-    let Some(error) = &amqp.vhost else { return };
-    let doing = format!("open virtual host `{}`", endpoint.vhost);
-    let (vhost, user) = (shell_quote(&endpoint.vhost), shell_quote(&endpoint.user));
-    let add = format!("rabbitmqctl add_vhost {vhost}");
-    let grant = format!("rabbitmqctl set_permissions -p {vhost} {user} '^$' '.*' '.*'");
-    let (kind, why, remedy, command) = match vhost_exists(api, &endpoint.vhost, version).await {
-        Some(false) => (
-            ErrorKind::NotFound,
-            format!("virtual host `{}` does not exist", endpoint.vhost),
-            "check the name, or ask an administrator to create it",
-            add,
-        ),
-        Some(true) => (
-            ErrorKind::Forbidden,
-            format!("user `{}` has no permission in virtual host `{}`", endpoint.user, endpoint.vhost),
-            "ask an administrator for it",
-            grant,
-        ),
-        None => (
-            error.kind(),
-            format!(
-                "virtual host `{}` does not exist, or user `{}` has no permission in it",
-                endpoint.vhost, endpoint.user
-            ),
-            "check the name, or ask an administrator: both look the same from here",
-            grant,
-        ),
+    if !amqp.vhost_closed {
+        return;
+    }
+    let exists = match api {
+        Some((api, user)) => exists(api, user, &endpoint.vhost, version).await,
+        None => None,
     };
-    let error = Error::new(kind, doing, why).remedy(remedy);
+    let (error, command) = closed(endpoint, exists);
     report.fail(VHOST, Instant::now(), error, Some(command)).await;
-}
-
-async fn vhost_exists(api: Option<(&Api, &WhoAmI)>, vhost: &str, version: &str) -> Option<bool> {
-    let (api, user) = api?;
-    let seen = api.vhosts().await.ok()?.iter().any(|found| found.name == vhost);
-    if seen || user.has("administrator") || user.has("monitoring") {
-        return Some(seen);
-    }
-    // From 4.3 on a closed one is called missing, too.
-    match api.vhost_status().await.ok()?.as_u16() {
-        401 | 403 => Some(true),
-        404 if read_version(version).is_some_and(|version| version < (4, 3)) => Some(false),
-        _ => None,
-    }
 }
 
 async fn version(report: &mut Report, overview: Option<&Overview>, amqp: &Found) {

@@ -15,10 +15,11 @@ use lapin::{Channel, Connection, ConnectionBuilder, ConnectionProperties, Event}
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::error::{of_io, of_lapin, reply, reply_code, timed_out};
+use crate::error::{of_handshake, of_io, of_lapin, reply, reply_code, silent, timed_out};
 use crate::form;
 use crate::greet;
 use crate::pulse::Pulse;
+use crate::vhost;
 
 /// How long connecting may take: name, TCP, TLS, login.
 pub(crate) const CONNECT_WAIT: Duration = Duration::from_secs(10);
@@ -213,7 +214,7 @@ pub(crate) async fn connect(endpoint: &Endpoint, secret: &Secret, role: Role) ->
     match tokio::time::timeout(CONNECT_WAIT, Box::pin(builder.connect())).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(explain(endpoint, doing, error).await),
-        Err(_) => Err(greet::explain_silence(endpoint, timed_out(doing, CONNECT_WAIT)).await),
+        Err(_) => Err(greet::explain_silence(endpoint, silent(doing, CONNECT_WAIT)).await),
     }
 }
 
@@ -228,7 +229,10 @@ pub(crate) async fn resolve(endpoint: &Endpoint) -> Result<Vec<std::net::SocketA
                 .remedy("check the name, and whether this computer is on the network or VPN that knows it")
                 .source(error))
         }
-        Err(_) => Err(timed_out(doing, CONNECT_WAIT)),
+        Err(_) => {
+            let why = format!("the name `{}` could not be looked up in {} s", endpoint.host, CONNECT_WAIT.as_secs());
+            Err(Error::new(ErrorKind::TimedOut, doing, why).remedy("check the name, the network and the VPN"))
+        }
     }
 }
 
@@ -246,22 +250,10 @@ async fn explain(endpoint: &Endpoint, doing: String, error: lapin::Error) -> Err
             "check both"
         })
         .source(error),
-        Some(reply::NOT_ALLOWED) => Error::new(
-            ErrorKind::Forbidden,
-            doing,
-            format!(
-                "virtual host `{}` does not exist, or user `{}` has no permission in it",
-                endpoint.vhost, endpoint.user
-            ),
-        )
-        .remedy(format!(
-            "check the name, or ask an administrator: rabbitmqctl list_permissions -p '{}'",
-            endpoint.vhost.replace('\'', "'\\''")
-        ))
-        .source(error),
+        Some(reply::NOT_ALLOWED) => vhost::in_words(vhost::closed(endpoint, None)).source(error),
         Some(_) => of_lapin(doing, error),
         None => {
-            let known = of_lapin(doing, error);
+            let known = of_handshake(doing, error);
             let explained = greet::explain_silence(endpoint, known).await;
             match explained.kind() {
                 ErrorKind::Unreachable => {

@@ -9,6 +9,8 @@ use lapin::ErrorKind as Lapin;
 use reqwest::StatusCode;
 use rustls::CertificateError;
 
+const NO_AMQP: &str = "what answers there does not speak AMQP 0-9-1";
+
 /// The reply codes of AMQP 0-9-1 that we tell apart.
 pub(crate) mod reply {
     pub(crate) const CONTENT_TOO_LARGE: u16 = 311;
@@ -54,9 +56,8 @@ pub(crate) fn of_lapin(doing: impl Into<String>, error: lapin::Error) -> Error {
     }
     let (kind, why) = match error.kind() {
         Lapin::ChannelsLimitReached => (ErrorKind::Refused, "the connection has as many channels as the broker allows"),
-        Lapin::ParsingError(_) | Lapin::InvalidProtocolVersion(_) => {
-            (ErrorKind::WrongProtocol, "what answers there does not speak AMQP 0-9-1")
-        }
+        Lapin::ParsingError(_) => (ErrorKind::Unsupported, "the broker sent text that is not UTF-8"),
+        Lapin::InvalidProtocolVersion(_) => (ErrorKind::WrongProtocol, NO_AMQP),
         Lapin::SerialisationError(_) => (ErrorKind::Invalid, "it cannot be written as AMQP"),
         Lapin::AuthProviderError(_) => (ErrorKind::LoginRefused, "the login could not be made"),
         Lapin::MissingHeartbeatError => {
@@ -65,6 +66,20 @@ pub(crate) fn of_lapin(doing: impl Into<String>, error: lapin::Error) -> Error {
         _ => (ErrorKind::Lost, "the connection to the broker is gone"),
     };
     Error::new(kind, doing, why).source(error)
+}
+
+/// An error of the AMQP client before a connection was up: what cannot be read then is no broker's.
+pub(crate) fn of_handshake(doing: impl Into<String>, error: lapin::Error) -> Error {
+    match error.kind() {
+        Lapin::ParsingError(_) => Error::new(ErrorKind::WrongProtocol, doing, NO_AMQP).source(error),
+        _ => of_lapin(doing, error),
+    }
+}
+
+/// Whether the client gave the connection up over a frame that it cannot read. On a connection that was up, that is
+/// text which is not UTF-8: the client holds names and short properties as text, the broker as bytes.
+pub(crate) fn is_unreadable(error: &Error) -> bool {
+    find::<lapin::Error>(error).is_some_and(|error| matches!(error.kind(), Lapin::ParsingError(_)))
 }
 
 fn of_reply(code: u16) -> (ErrorKind, String, Option<&'static str>) {
@@ -222,6 +237,15 @@ pub(crate) fn of_status(doing: impl Into<String>, status: StatusCode) -> Error {
         _ => (ErrorKind::WrongProtocol, "the management API answers something unknown"),
     };
     Error::new(kind, doing, format!("{why} ({code})"))
+}
+
+/// What to do about a port that accepts and then says nothing.
+pub(crate) const SILENT: &str =
+    "check that a broker listens on that port, and that no firewall, VPN or proxy in between swallows what it says";
+
+/// A port that accepts, and says nothing for so long.
+pub(crate) fn silent(doing: impl Into<String>, waited: Duration) -> Error {
+    timed_out(doing, waited).remedy(SILENT)
 }
 
 /// No answer within `waited`.

@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::connect::Endpoint;
-use crate::error::{of_io, timed_out};
+use crate::error::{SILENT, of_io, timed_out};
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 const READ_WAIT: Duration = Duration::from_secs(3);
@@ -73,6 +73,7 @@ pub(crate) async fn explain_silence(endpoint: &Endpoint, error: Error) -> Error 
                 .remedy("AMQP usually listens on port 5672, or 5671 with TLS; 15672 is the management API")
                 .source(error)
         }
+        _ if error.kind() == ErrorKind::TimedOut && error.what_to_do().is_none() => error.remedy(SILENT),
         _ => error,
     }
 }

@@ -75,13 +75,13 @@ impl Guard for RabbitGuard {
 
     async fn apply(&self, plan: &GuardPlan) -> Result<()> {
         let note = self.note(plan)?;
-        self.shared.api.put_policy(&note.name, &note.policy).await?;
+        self.shared.api.put_policy(&note.name, &note.policy).await.map_err(name_right)?;
         self.wait(&plan.queue, |policy| policy == Some(note.name.as_str())).await
     }
 
     async fn take_back(&self, plan: &GuardPlan) -> Result<()> {
         let note = self.note(plan)?;
-        self.shared.api.delete_policy(&note.name).await?;
+        self.shared.api.delete_policy(&note.name).await.map_err(name_right)?;
         self.wait(&plan.queue, |policy| policy != Some(note.name.as_str())).await
     }
 }
@@ -116,6 +116,16 @@ impl RabbitGuard {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+}
+
+/// Names the right without which the broker refuses to change a policy.
+fn name_right(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Forbidden => error.remedy(
+            "it needs the tag `policymaker` or `administrator`: ask for it, or let somebody who has it run the command",
+        ),
+        _ => error,
     }
 }
 

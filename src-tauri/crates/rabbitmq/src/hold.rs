@@ -4,16 +4,16 @@
 //! One consumer is open at a time. Its prefetch is a window: full, it is cancelled and a larger one opened while the
 //! hold has room, so that the bytes held are bounded although their size is known only once they are here.
 
+mod returning;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{
-    Error, ErrorKind, LeaseKey, Leased, MayReturn, MessageKey, Purpose, RemoveOutcome, Result, Returned, Rules,
-};
+use broker::{Error, ErrorKind, LeaseKey, Leased, MayReturn, MessageKey, Purpose, RemoveOutcome, Result, Rules};
 use futures::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer};
 use tokio::sync::mpsc;
@@ -23,18 +23,12 @@ use tokio_util::sync::CancellationToken;
 use crate::acks::acks;
 use crate::connect::{CALL_WAIT, within};
 use crate::depth::Depths;
-use crate::lease::{Hand, Request, close_channel};
-use crate::rules::{GiveBack, RabbitRules, may_return_by};
+use crate::end::End;
+use crate::lease::{Asking, Hand, Request};
+use crate::rules::{RabbitRules, may_return_by};
 use crate::terms::{Seen, Terms};
 use crate::translate::message_from;
 
-/// How long the broker may take until it has everything back.
-const BACK_WAIT: Duration = Duration::from_secs(8);
-/// The same where others consume: they may take what comes back before it can be counted.
-const BACK_WAIT_SHARED: Duration = Duration::from_secs(2);
-/// The same where it cannot be counted at all.
-const BACK_WAIT_BLIND: Duration = Duration::from_secs(1);
-const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// Nothing new for so long means that nothing is under way.
 const QUIET: Duration = Duration::from_millis(100);
 /// How long that is waited for where messages keep trickling in.
@@ -68,13 +62,6 @@ struct Held {
     bytes: u64,
     window: u64,
     may_return: MayReturn,
-}
-
-/// How a hold ended.
-#[derive(Debug, Clone)]
-enum End {
-    Returned(Returned),
-    Lost { why: String, held: u64 },
 }
 
 #[derive(Debug)]
@@ -137,6 +124,9 @@ impl Holding {
 
     /// Opens the first window.
     pub(crate) async fn start(&mut self) -> Result<()> {
+        if self.terms.is_on_demand {
+            self.hand.set_asking(Asking::No);
+        }
         self.pursue().await
     }
 
@@ -148,13 +138,10 @@ impl Holding {
         _alive: mpsc::Sender<()>,
     ) {
         let end = self.hold(&mut inbox, &closing).await;
-        self.hand.end(match &end {
-            End::Lost { why, .. } => Some(why.clone()),
-            End::Returned(_) => None,
-        });
+        self.hand.end(end.loss().cloned());
         drop((self, _alive));
         while let Some(request) = inbox.recv().await {
-            refuse(request, &end);
+            end.refuse(request);
         }
     }
 
@@ -166,15 +153,24 @@ impl Holding {
                 request = inbox.recv() => match request {
                     Some(Request::Remove { keys, answer }) => {
                         self.hand.touch();
-                        let (outcomes, step) = self.remove(&keys).await;
+                        let (outcomes, removed) = self.remove(&keys).await;
+                        // Before it is answered: whoever hears of room in the hold asks for more at once.
+                        let step = match removed {
+                            Ok(()) => self.pursue().await,
+                            lost => lost,
+                        };
                         self.hand.touch();
                         // A caller that does not wait any more has the same outcome in the queue.
                         drop(answer.send(outcomes));
                         step
                     }
+                    Some(Request::Fetch { max }) => {
+                        self.hand.touch();
+                        self.fetch(max).await
+                    }
                     Some(Request::Close { answer }) => {
                         let end = self.give_back().await;
-                        drop(answer.send(returned(&end)));
+                        drop(answer.send(end.returned()));
                         return end;
                     }
                     None => return self.give_back().await,
@@ -203,27 +199,51 @@ impl Holding {
 
     /// Sees that as much is asked for as the hold has room for, and no more.
     async fn pursue(&mut self) -> Result<()> {
+        if self.terms.is_on_demand {
+            return Ok(());
+        }
         let room = self.terms.hold.messages_max.saturating_sub(self.held.len() as u64);
         let is_heavy = self.held_bytes >= self.terms.hold.bytes_max;
         let left = self.terms.wanted().saturating_sub(self.delivered);
         if self.enough || left == 0 || is_heavy {
             self.cancel().await?;
-            self.hand.set_asking(false);
+            self.hand.set_asking(Asking::No);
             return Ok(());
         }
         let is_full = self.window.as_ref().is_none_or(Window::is_full);
         if is_full && room > 0 {
+            self.hand.set_asking(Asking::Soon);
             self.cancel().await?;
             // What was still under way when it was cancelled counts.
             let room = self.terms.hold.messages_max.saturating_sub(self.held.len() as u64);
             let left = self.terms.wanted().saturating_sub(self.delivered);
             match self.terms.window_size(room.min(left), &self.seen()) {
-                0 => self.hand.set_asking(false),
+                0 => self.hand.set_asking(Asking::No),
                 size => self.consume(size).await?,
             }
             return Ok(());
         }
-        self.hand.set_asking(!is_full);
+        self.hand.set_asking(if is_full { Asking::No } else { Asking::Yes });
+        Ok(())
+    }
+
+    /// Puts up to `max` messages into the hand and stops asking before it says so: none is held that nobody will see.
+    async fn fetch(&mut self, max: u64) -> Result<()> {
+        let room = self.terms.hold.messages_max.saturating_sub(self.held.len() as u64);
+        let left = self.terms.wanted().saturating_sub(self.delivered);
+        let size = self.terms.window_size(room.min(left).min(max), &self.seen());
+        if !self.enough && size > 0 && self.held_bytes < self.terms.hold.bytes_max {
+            self.consume(size).await?;
+            let wait = Duration::from_millis(self.terms.hold.wait_ms);
+            while self.window.as_ref().is_some_and(|window| !window.is_full()) {
+                match tokio::time::timeout(wait, next_of(&mut self.window)).await {
+                    Ok(delivery) => self.take_in(delivery)?,
+                    Err(_) => break,
+                }
+            }
+            self.cancel().await?;
+        }
+        self.hand.set_asking(Asking::No);
         Ok(())
     }
 
@@ -242,7 +262,7 @@ impl Holding {
         self.windows += 1;
         self.stirred = Instant::now();
         self.window = Some(Window { consumer, tag, size, delivered: 0, settled: 0, before: self.delivered });
-        self.hand.set_asking(true);
+        self.hand.set_asking(if self.terms.is_on_demand { Asking::Soon } else { Asking::Yes });
         Ok(())
     }
 
@@ -394,75 +414,6 @@ impl Holding {
             window.settled += 1;
         }
     }
-
-    async fn give_back_unasked(&mut self, why: &str) -> End {
-        match self.give_back().await {
-            End::Returned(returned) => End::Lost { why: why.to_owned(), held: returned.messages },
-            lost => lost,
-        }
-    }
-
-    /// Gives back everything that is held, in the way that costs least, and waits until the broker has it.
-    async fn give_back(&mut self) -> End {
-        if let Err(error) = self.cancel().await {
-            return self.lose(&error).await;
-        }
-        let messages = self.held.len() as u64;
-        let Some(last) = self.held.keys().next_back().copied() else {
-            close_channel(&self.channel, CLOSE_WAIT).await;
-            return End::Returned(Returned { messages: 0, confirmed: true, counted: Some(0) });
-        };
-        let before = self.depths.depth(&self.terms.queue).await.ok();
-        if self.terms.way == GiveBack::Nack
-            && let Err(error) = self.nack(last).await
-        {
-            return self.lose(&error).await;
-        }
-        if self.terms.way == GiveBack::Close {
-            close_channel(&self.channel, CLOSE_WAIT).await;
-        }
-        let confirmed = self.wait_until_back(before).await;
-        // Closing earlier would charge what was nacked with a delivery.
-        if self.terms.way == GiveBack::Nack {
-            close_channel(&self.channel, CLOSE_WAIT).await;
-        }
-        let counted = match (self.terms.label.as_str(), self.terms.way) {
-            ("classic", _) => Some(0),
-            ("quorum", GiveBack::Nack) if confirmed => Some(0),
-            ("quorum", _) => Some(messages),
-            _ => None,
-        };
-        End::Returned(Returned { messages, confirmed, counted })
-    }
-
-    fn gone(&self) -> Error {
-        let doing = format!("hold messages of queue `{}`", self.terms.queue);
-        Error::new(ErrorKind::Lost, doing, "the connection to the broker is gone")
-    }
-
-    async fn nack(&self, last: u64) -> Result<()> {
-        let doing = || format!("give messages back to queue `{}`", self.terms.queue);
-        let options = BasicNackOptions { multiple: true, requeue: true };
-        within(CALL_WAIT, doing, self.channel.basic_nack(last, options)).await?;
-        self.qos(1).await
-    }
-
-    async fn wait_until_back(&self, before: Option<broker::Depth>) -> bool {
-        let Some(before) = before else {
-            tokio::time::sleep(BACK_WAIT_BLIND).await;
-            return false;
-        };
-        // What the return destroys does not come back.
-        let back = self.held.values().filter(|held| held.may_return != MayReturn::Destroys).count() as u64;
-        let wait = if before.consumers == Some(0) { BACK_WAIT } else { BACK_WAIT_SHARED };
-        self.depths.wait_until(&self.terms.queue, before.ready + back, wait).await
-    }
-
-    /// The hold is gone. The broker has everything back that was not removed; closing the channel makes sure of it.
-    async fn lose(&mut self, error: &Error) -> End {
-        close_channel(&self.channel, CLOSE_WAIT).await;
-        End::Lost { why: error.why().to_owned(), held: self.held.len() as u64 }
-    }
 }
 
 /// The next delivery of the open window; without one, never.
@@ -470,26 +421,5 @@ async fn next_of(window: &mut Option<Window>) -> Option<lapin::Result<Delivery>>
     match window {
         Some(window) => window.consumer.next().await,
         None => std::future::pending().await,
-    }
-}
-
-fn returned(end: &End) -> Returned {
-    match end {
-        End::Returned(returned) => returned.clone(),
-        End::Lost { held, .. } => Returned { messages: *held, confirmed: false, counted: None },
-    }
-}
-
-/// Answers what is asked after the end.
-fn refuse(request: Request, end: &End) {
-    let why = match end {
-        End::Lost { why, .. } => why.as_str(),
-        End::Returned(_) => "it was given back before",
-    };
-    match request {
-        Request::Remove { keys, answer } => {
-            drop(answer.send(vec![RemoveOutcome::Unknown(why.to_owned()); keys.len()]));
-        }
-        Request::Close { answer } => drop(answer.send(returned(end))),
     }
 }

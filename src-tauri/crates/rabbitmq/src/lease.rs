@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::connect::short;
+use crate::end::Loss;
 use crate::hold::Holding;
 use crate::rules::settings::delivery_limit;
 use crate::rules::{RabbitRules, give_back};
@@ -24,6 +25,10 @@ use crate::terms::Terms;
 const HELD_MAX_WHERE_IT_DESTROYS: u64 = 16;
 /// Requests under way at once: more wait for their turn.
 const REQUESTS_MAX: usize = 8;
+/// How long another window may take to open: longer than the calls for it together.
+const OPENING_WAIT: Duration = Duration::from_secs(60);
+/// How long fetching on demand may take: each message may come as late as nothing more would.
+const FETCH_WAIT: Duration = Duration::from_secs(60);
 
 /// Opens a lease, or refuses it.
 pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease>> {
@@ -43,7 +48,8 @@ pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease
         return Err(Error::new(ErrorKind::Unsupported, doing, "streams cannot be read yet"));
     }
     let mut hold = ask.hold;
-    if matches!(cost.returning, Returning::Destroys { .. }) {
+    let is_on_demand = matches!(cost.returning, Returning::Destroys { .. });
+    if is_on_demand {
         hold.messages_max = hold.messages_max.min(HELD_MAX_WHERE_IT_DESTROYS);
     }
     let terms = Terms {
@@ -53,6 +59,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease
         limit: delivery_limit(&facts, &queue).effective,
         label: queue.label,
         is_override: cost.refusal.is_some(),
+        is_on_demand,
         queue: ask.queue,
         purpose: ask.purpose,
         hold,
@@ -64,7 +71,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease
     let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
     let wait = Duration::from_millis(hold.wait_ms);
     tokio::spawn(holding.run(inbox, shared.closing.clone(), shared.alive()));
-    Ok(Arc::new(RabbitLease { requests, hand, wait }))
+    Ok(Arc::new(RabbitLease { requests, hand, wait, is_on_demand }))
 }
 
 /// The queue as it is known, or as the user states it.
@@ -100,18 +107,26 @@ pub(crate) struct Hand {
     changed: Notify,
 }
 
+/// Whether more may come without anybody doing anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    No,
+    /// It is about to: that nothing comes until then does not mean that there is no more.
+    Soon,
+    Yes,
+}
+
 #[derive(Debug)]
 struct HandState {
     waiting: VecDeque<Leased>,
-    /// More may come without anybody doing anything.
-    asking: bool,
-    lost: Option<String>,
+    asking: Asking,
+    lost: Option<Loss>,
     touched: Instant,
 }
 
 impl Hand {
     pub(crate) fn new() -> Self {
-        let state = HandState { waiting: VecDeque::new(), asking: true, lost: None, touched: Instant::now() };
+        let state = HandState { waiting: VecDeque::new(), asking: Asking::Soon, lost: None, touched: Instant::now() };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -124,18 +139,28 @@ impl Hand {
         self.changed.notify_waiters();
     }
 
-    pub(crate) fn set_asking(&self, asking: bool) {
+    pub(crate) fn set_asking(&self, asking: Asking) {
         let was = std::mem::replace(&mut self.state().asking, asking);
         if was != asking {
             self.changed.notify_waiters();
         }
     }
 
+    /// Notes that more is about to be asked for. Whether it is to be: not while some are here, or the hold is gone.
+    fn expect_more(&self) -> bool {
+        let mut state = self.state();
+        let is_wanted = state.waiting.is_empty() && state.lost.is_none() && state.asking == Asking::No;
+        if is_wanted {
+            state.asking = Asking::Soon;
+        }
+        is_wanted
+    }
+
     /// Nothing will come any more. `lost` says why what was held is not held any longer.
-    pub(crate) fn end(&self, lost: Option<String>) {
+    pub(crate) fn end(&self, lost: Option<Loss>) {
         let mut state = self.state();
         state.waiting.clear();
-        state.asking = false;
+        state.asking = Asking::No;
         state.lost = lost;
         drop(state);
         self.changed.notify_waiters();
@@ -154,8 +179,17 @@ impl Hand {
 /// What the handle asks of the task.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Remove { keys: Vec<LeaseKey>, answer: oneshot::Sender<Vec<RemoveOutcome>> },
-    Close { answer: oneshot::Sender<Returned> },
+    /// Where nothing is asked for ahead: put up to so many into the hand, and say there that nothing more comes.
+    Fetch {
+        max: u64,
+    },
+    Remove {
+        keys: Vec<LeaseKey>,
+        answer: oneshot::Sender<Vec<RemoveOutcome>>,
+    },
+    Close {
+        answer: oneshot::Sender<Returned>,
+    },
 }
 
 #[derive(Debug)]
@@ -163,27 +197,49 @@ struct RabbitLease {
     requests: mpsc::Sender<Request>,
     hand: Arc<Hand>,
     wait: Duration,
+    /// See [`Terms::is_on_demand`].
+    is_on_demand: bool,
+}
+
+impl RabbitLease {
+    /// Asks for what is handed out next, unless it is here already. A caller that stops waiting finds it here later.
+    async fn demand(&self, max: usize) {
+        if max > 0 && self.hand.expect_more() {
+            // A task that has ended has said why.
+            self.requests.send(Request::Fetch { max: max as u64 }).await.ok();
+        }
+    }
 }
 
 #[async_trait]
 impl Lease for RabbitLease {
     async fn next(&self, max: usize) -> Result<Vec<Leased>> {
+        if self.is_on_demand {
+            self.demand(max).await;
+        }
         loop {
             let changed = self.hand.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            {
+            let wait = {
                 let mut state = self.hand.state();
                 state.touched = Instant::now();
-                if let Some(why) = &state.lost {
-                    return Err(Error::new(ErrorKind::Lost, "take more messages", why.clone()));
+                if let Some(loss) = &state.lost {
+                    return Err(loss.error("take more messages"));
                 }
-                if !state.waiting.is_empty() || !state.asking || max == 0 {
+                let is_coming = self.is_on_demand && state.asking == Asking::Soon;
+                let has_some = !state.waiting.is_empty() && !is_coming;
+                if has_some || state.asking == Asking::No || max == 0 {
                     let count = max.min(state.waiting.len());
                     return Ok(state.waiting.drain(..count).collect());
                 }
-            }
-            if tokio::time::timeout(self.wait, changed).await.is_err() {
+                match state.asking {
+                    Asking::Soon if self.is_on_demand => FETCH_WAIT,
+                    Asking::Soon => OPENING_WAIT,
+                    Asking::No | Asking::Yes => self.wait,
+                }
+            };
+            if tokio::time::timeout(wait, changed).await.is_err() {
                 // Something may have come between the last look and the end of the wait.
                 let mut state = self.hand.state();
                 let count = max.min(state.waiting.len());

@@ -6,6 +6,7 @@ mod badges;
 mod check;
 mod connect;
 mod depth;
+mod end;
 mod error;
 mod form;
 mod greet;
@@ -21,6 +22,7 @@ mod terms;
 mod topology;
 mod translate;
 mod verdict;
+mod vhost;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,13 +73,18 @@ impl Driver for RabbitDriver {
         let doing = format!("connect to {}", endpoint.place());
         let shared = Arc::new(Shared::new(endpoint, secret)?);
         let connected = async {
-            shared.watching.connection().await?;
-            shared.identify().await
+            match shared.watching.connection().await {
+                Ok(_) => shared.identify().await,
+                Err(error) if error.kind() == ErrorKind::Forbidden => {
+                    Err(vhost::explain(&shared.endpoint, &shared.api, error).await)
+                }
+                Err(error) => Err(error),
+            }
         };
         // Boxed: the future of a whole handshake is large.
         match tokio::time::timeout(OPEN_WAIT, Box::pin(connected)).await {
             Ok(connected) => connected?,
-            Err(_) => return Err(error::timed_out(doing, OPEN_WAIT)),
+            Err(_) => return Err(error::silent(doing, OPEN_WAIT)),
         }
         tokio::spawn(shared.clone().watch());
         let guard = RabbitGuard::new(shared.clone());

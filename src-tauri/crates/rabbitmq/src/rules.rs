@@ -9,7 +9,7 @@ mod prepare;
 pub(crate) mod routing;
 pub(crate) mod settings;
 pub(crate) mod version;
-mod words;
+pub(crate) mod words;
 
 use broker::{
     Arrivals, Ask, Facts, FailedIn, Hazard, LookCost, Message, MessageKey, OrderKey, Outgoing, Prepared, Routing,

@@ -6,10 +6,11 @@ use crate::rules::GiveBack;
 
 /// A prefetch is 16 bits wide, and 0 would mean something else for each type of queue.
 const PREFETCH_MAX: u64 = 65_535;
-/// The first window where the size of the messages is not known.
-const WINDOW_FIRST: u64 = 64;
-/// How many times what has been seen so far the next window may be.
+/// How many times what has been seen so far the next window may be, where the size of the messages is known from those
+/// alone.
 const GROWTH: u64 = 8;
+/// The first window of a pick, and how it grows: what a pick reaches beyond its last message is held for nothing.
+const PICK_FIRST: u64 = 64;
 const GROWTH_OF_PICK: u64 = 3;
 
 /// On which terms messages are held.
@@ -25,6 +26,8 @@ pub(crate) struct Terms {
     pub(crate) hold: Hold,
     /// The cost was refused and accepted all the same: what may not go back is the caller's to settle.
     pub(crate) is_override: bool,
+    /// Giving back destroys: nothing is asked for ahead of a caller, since what nobody has seen is copied by nobody.
+    pub(crate) is_on_demand: bool,
     /// The mean size of a body in this queue, where it is known.
     pub(crate) body_bytes: Option<u64>,
 }
@@ -53,19 +56,22 @@ impl Terms {
             && self.limit.is_some()
     }
 
-    /// How many messages the next window asks for, with room for so many in the hold. Bodies are counted in bytes as
-    /// soon as their size is known; until then windows start small and grow.
+    /// How many messages the next window asks for, with room for so many in the hold. Where the size of their bodies is
+    /// not known, the first one is asked for alone, and windows grow by what was seen.
     pub(crate) fn window_size(&self, room: u64, seen: &Seen) -> u64 {
         let bytes_left = self.hold.bytes_max.saturating_sub(seen.held_bytes);
         let mean = seen.delivered_bytes.checked_div(seen.delivered).max(self.body_bytes);
-        let by_bytes = mean.map_or(WINDOW_FIRST, |mean| (bytes_left / mean.max(1)).max(1));
-        let by_growth = match self.purpose {
-            _ if self.is_wary() && seen.delivered == 0 => 1,
-            Purpose::Pick { .. } => WINDOW_FIRST.max(seen.delivered * GROWTH_OF_PICK),
-            _ if self.body_bytes.is_some() => u64::MAX,
-            _ => WINDOW_FIRST.max(seen.delivered * GROWTH),
+        let by_bytes = mean.map_or(1, |mean| (bytes_left / mean.max(1)).max(1));
+        let by_sample = match self.body_bytes {
+            Some(_) => u64::MAX,
+            None => (seen.delivered * GROWTH).max(1),
         };
-        room.min(by_bytes).min(by_growth).min(PREFETCH_MAX)
+        let by_purpose = match self.purpose {
+            _ if self.is_wary() && seen.delivered == 0 => 1,
+            Purpose::Pick { .. } => PICK_FIRST.max(seen.delivered * GROWTH_OF_PICK),
+            _ => u64::MAX,
+        };
+        room.min(by_bytes).min(by_sample).min(by_purpose).min(PREFETCH_MAX)
     }
 }
 
@@ -91,18 +97,40 @@ mod tests {
             purpose,
             hold: Hold { messages_max: 100_000, bytes_max: 1 << 20, wait_ms: 100 },
             is_override: false,
+            is_on_demand: false,
             body_bytes: None,
         }
     }
 
     #[test]
-    fn without_a_known_size_windows_start_small_and_grow() {
+    fn without_a_known_size_the_first_message_is_asked_for_alone_and_windows_grow() {
         let terms = terms(Purpose::Look { n: 10_000 });
-        assert_eq!(terms.window_size(10_000, &Seen::default()), 64);
+        assert_eq!(terms.window_size(10_000, &Seen::default()), 1);
         let small = Seen { held_bytes: 640, delivered: 64, delivered_bytes: 640 };
         assert_eq!(terms.window_size(9_936, &small), 512);
         let large = Seen { held_bytes: 640_000, delivered: 64, delivered_bytes: 640_000 };
         assert_eq!(terms.window_size(9_936, &large), 40, "as many as the bytes that are left hold");
+    }
+
+    #[test]
+    fn ten_thousand_small_messages_of_unknown_size_take_six_windows() {
+        let terms = terms(Purpose::Look { n: 10_000 });
+        let (mut seen, mut windows) = (Seen::default(), 0);
+        while seen.delivered < 10_000 {
+            let size = terms.window_size(10_000 - seen.delivered, &seen);
+            let (delivered, bytes) = (seen.delivered + size, (seen.delivered + size) * 20);
+            seen = Seen { held_bytes: bytes, delivered, delivered_bytes: bytes };
+            windows += 1;
+        }
+        assert_eq!(windows, 6);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_hold_is_held_alone() {
+        let terms = terms(Purpose::Look { n: 10 });
+        assert_eq!(terms.window_size(10, &Seen::default()), 1);
+        let seen = Seen { held_bytes: 0, delivered: 1, delivered_bytes: 5 << 20 };
+        assert_eq!(terms.window_size(10, &seen), 1, "also once the first was removed");
     }
 
     #[test]

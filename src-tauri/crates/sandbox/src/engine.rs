@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// A rate as of now.
-    pub(crate) fn rate(&self, meter: &Meter) -> f64 {
+    pub(crate) fn rate(&self, meter: &Meter) -> Option<f64> {
         meter.per_second(self.began, self.now)
     }
 

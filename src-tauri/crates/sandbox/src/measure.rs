@@ -23,9 +23,9 @@ pub(crate) fn read(engine: &Engine, scope: &Scope, has_alarm: bool) -> Partial<M
     };
     let exchanges = engine.exchanges.iter().map(|(name, exchange)| ExchangeMeasure {
         name: name.clone(),
-        rate_in: Some(engine.rate(&exchange.taken)),
-        rate_out: Some(engine.rate(&exchange.routed)),
-        rate_unroutable: Some(engine.rate(&exchange.unroutable)),
+        rate_in: engine.rate(&exchange.taken),
+        rate_out: engine.rate(&exchange.routed),
+        rate_unroutable: engine.rate(&exchange.unroutable),
     });
     let node = NodeMeasure {
         name: "in this app".to_owned(),
@@ -51,7 +51,7 @@ pub(crate) fn depth(engine: &Engine, name: &QueueName) -> Depth {
 }
 
 fn measure(engine: &Engine, queue: &Queue) -> QueueMeasure {
-    let rate = |meter| Some(engine.rate(meter));
+    let rate = |meter| engine.rate(meter);
     QueueMeasure {
         name: queue.setup.name.clone(),
         ready: Some(queue.ready.len() as u64),

@@ -228,7 +228,7 @@ export type ConnectionView = {
 	/**  "vhost /orders". */
 	place: string,
 	user: string,
-	/**  For the status bar: "amqps 5671". */
+	/**  For the status bar: protocol and port. */
 	endpoints: string[],
 	writes: Writes,
 	freshness: Freshness,
@@ -804,7 +804,7 @@ export type PolicyView = {
 export type Profile = {
 	id: ProfileId,
 	name: string,
-	/**  The driver's kind: `rabbitmq`, `sandbox`. */
+	/**  The driver's kind. */
 	kind: string,
 	environment: Environment,
 	/**  Opens read-only, whatever the environment says by default. */

@@ -30,6 +30,11 @@ impl Version {
         self.is_at_least(4, 3).unwrap_or(false)
     }
 
+    /// The management API answers for a virtual host that is closed to the user as for one that does not exist.
+    pub(crate) fn calls_closed_vhosts_missing(self) -> bool {
+        self.is_at_least(4, 3).unwrap_or(true)
+    }
+
     /// A headers exchange compares as `=:=` does and reads a header's timestamp in milliseconds. `None`: not known.
     pub(crate) fn compares_headers_exactly(self) -> Option<bool> {
         self.is_at_least(3, 13)

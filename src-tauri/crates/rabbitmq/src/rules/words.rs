@@ -23,7 +23,7 @@ pub(super) fn counted(n: u64, one: &str) -> String {
 }
 
 /// The two largest units: "7 min 19 s", "2 d 02 h", "500 ms".
-pub(super) fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     let Some(at) = units.iter().position(|(size, _)| ms >= *size) else {
         return format!("{ms} ms");

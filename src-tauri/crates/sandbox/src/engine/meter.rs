@@ -21,13 +21,16 @@ impl Meter {
         bucket.1 += 1;
     }
 
-    /// The mean over the last whole seconds, or over those since `since` if they are fewer.
-    pub(crate) fn per_second(&self, since: Timestamp, now: Timestamp) -> f64 {
+    /// The mean over the last whole seconds, or over those since `since` if they are fewer. `None` before there is one.
+    pub(crate) fn per_second(&self, since: Timestamp, now: Timestamp) -> Option<f64> {
         let second = now.as_second();
-        let seconds = (second - since.as_second()).clamp(1, WINDOW_S);
+        let seconds = (second - since.as_second()).min(WINDOW_S);
+        if seconds < 1 {
+            return None;
+        }
         let told = second - seconds..second;
         let count: u64 = self.buckets.iter().filter(|(at, _)| told.contains(at)).map(|(_, count)| count).sum();
-        count as f64 / seconds as f64
+        Some(count as f64 / seconds as f64)
     }
 }
 
@@ -46,15 +49,16 @@ mod tests {
             meter.add(at(second));
             meter.add(at(second));
         }
-        assert_eq!(meter.per_second(at(0), at(30)), 2.0, "two a second");
-        assert_eq!(meter.per_second(at(0), at(35)), 1.0, "half of the window was still");
-        assert_eq!(meter.per_second(at(0), at(60)), 0.0, "nothing happened any more");
+        assert_eq!(meter.per_second(at(0), at(30)), Some(2.0), "two a second");
+        assert_eq!(meter.per_second(at(0), at(35)), Some(1.0), "half of the window was still");
+        assert_eq!(meter.per_second(at(0), at(60)), Some(0.0), "nothing happened any more");
     }
 
     #[test]
     fn a_young_meter_does_not_count_the_time_before_it() {
         let mut meter = Meter::default();
         (0..8).for_each(|_| meter.add(at(0)));
-        assert_eq!(meter.per_second(at(0), at(2)), 4.0, "eight in two seconds");
+        assert_eq!(meter.per_second(at(0), at(0)), None, "no second has passed");
+        assert_eq!(meter.per_second(at(0), at(2)), Some(4.0), "eight in two seconds");
     }
 }

@@ -90,8 +90,8 @@ fn the_shop_lives_at_a_few_messages_a_second() {
         engine.advance(later);
         story.go_on(&mut engine);
     }
-    let taken: f64 = engine.exchanges.values().map(|exchange| engine.rate(&exchange.taken)).sum();
+    let taken: f64 = engine.exchanges.values().filter_map(|exchange| engine.rate(&exchange.taken)).sum();
     assert!((1.0..6.0).contains(&taken), "{taken} a second");
     let dropped = engine.rate(&engine.exchanges[&"showroom.screens".into()].unroutable);
-    assert!(dropped > 0.0, "an exchange without queues drops what it takes");
+    assert!(dropped.is_some_and(|rate| rate > 0.0), "an exchange without queues drops what it takes");
 }

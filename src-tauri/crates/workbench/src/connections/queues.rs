@@ -79,7 +79,7 @@ impl<'a> Candidate<'a> {
 
     fn passes(&self, filter: QueueFilter) -> bool {
         match filter {
-            QueueFilter::DeadLetterQueues => self.queue.is_dead_letter_queue,
+            QueueFilter::DeadLetterQueues => is_parking(self.queue, self.measure),
             QueueFilter::NoConsumers => self.measure.is_some_and(|measure| measure.consumers == Some(0)),
             QueueFilter::Growing => self.drain == Drain::Growing,
             QueueFilter::NotEmpty => self.measure.is_some_and(|measure| measure.ready.is_some_and(|ready| ready > 0)),
@@ -163,8 +163,14 @@ fn drain_rank(drain: Drain) -> Option<u64> {
     }
 }
 
+/// Dead letters wait here for a person. Where a consumer reads, they are part of a retry loop.
+pub(super) fn is_parking(queue: &Queue, measure: Option<&QueueMeasure>) -> bool {
+    let is_read = measure.and_then(|measure| measure.consumers).is_some_and(|consumers| consumers > 0);
+    queue.is_dead_letter_queue && !is_read
+}
+
 fn drain(queue: &Queue, measure: Option<&QueueMeasure>) -> Drain {
-    if queue.is_dead_letter_queue {
+    if is_parking(queue, measure) {
         return Drain::DeadLetterQueue;
     }
     let Some(measure) = measure else { return Drain::Unknown };
@@ -265,6 +271,14 @@ mod tests {
         assert_eq!(of(measure(9, 1, 5.0, 2.0)), Drain::Growing, "more in than out");
         assert_eq!(of(measure(90, 1, 1.0, 4.0)), Drain::Seconds { seconds: 30 }, "90 at 3 a second");
         assert_eq!(of(QueueMeasure::default()), Drain::Unknown, "nothing is known");
+    }
+
+    #[test]
+    fn dead_letters_that_somebody_reads_are_part_of_a_loop() {
+        let queue = Queue { is_dead_letter_queue: true, ..Queue::default() };
+        assert_eq!(drain(&queue, Some(&measure(9, 0, 0.0, 0.0))), Drain::DeadLetterQueue);
+        assert_eq!(drain(&queue, None), Drain::DeadLetterQueue, "not known to be read");
+        assert_eq!(drain(&queue, Some(&measure(9, 1, 5.0, 2.0))), Drain::Growing);
     }
 
     #[test]

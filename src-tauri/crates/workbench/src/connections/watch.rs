@@ -6,6 +6,7 @@ use broker::{Facts, Health, Measures, Missing, Partial, QueueName, Scope, Topolo
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::queues::is_parking;
 use super::{Connection, Freshness, Live, Writes};
 use crate::{AppEvent, ProfileId, Result, Workbench};
 
@@ -50,9 +51,10 @@ impl Watched {
     /// Ready in all dead-letter queues; `None` as soon as one of them is not known.
     pub(super) fn dead_letters(&self) -> Option<u64> {
         let (topology, measures) = (self.topology.as_ref()?, self.measures.as_ref()?);
-        let ready: HashMap<_, _> = measures.value.queues.iter().map(|queue| (&queue.name, queue.ready)).collect();
-        let dead = topology.value.queues.iter().filter(|queue| queue.is_dead_letter_queue);
-        dead.map(|queue| ready.get(&queue.name).copied().flatten()).sum()
+        let measured: HashMap<_, _> = measures.value.queues.iter().map(|queue| (&queue.name, queue)).collect();
+        let queues = topology.value.queues.iter().map(|queue| (queue, measured.get(&queue.name).copied()));
+        let dead = queues.filter(|(queue, measure)| is_parking(queue, *measure));
+        dead.map(|(_, measure)| measure?.ready).sum()
     }
 
     pub(super) fn missing(&self) -> Vec<Missing> {

@@ -1,0 +1,113 @@
+import { render, screen, within } from "@testing-library/svelte";
+import axe from "axe-core";
+import { beforeEach, expect, test, vi } from "vitest";
+import { fakePort } from "../ipc/fake";
+import App from "../shell/App.svelte";
+
+vi.setConfig({ testTimeout: 40_000 });
+beforeEach(() => localStorage.clear());
+
+const WAIT = { timeout: 15_000 };
+const button = (name: RegExp | string) => screen.findByRole("button", { name }, WAIT);
+const dialog = async () => within(await screen.findByRole("dialog", {}, WAIT));
+
+async function openQueue(name: string, profile = /orders-prod/) {
+	const port = fakePort({ seed: 3 });
+	render(App, { port });
+	(await button(profile)).click();
+	const cell = await screen.findByTitle(name, {}, WAIT);
+	cell.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }));
+	await screen.findByRole("heading", { level: 1, name }, WAIT);
+	return port;
+}
+
+async function peekAndInspect(name: string) {
+	const port = await openQueue(name);
+	const peek = await button("Peek");
+	await vi.waitFor(() => expect((peek as HTMLButtonElement).disabled).toBe(false), WAIT);
+	peek.click();
+	const [first] = await screen.findAllByText("1", { selector: '[role="gridcell"] *' }, WAIT);
+	first?.click();
+	await screen.findByRole("tab", { name: /Death history/ }, WAIT);
+	return port;
+}
+
+test("the cost of a peek is on screen before anything is read", async () => {
+	const port = await openQueue("orders.payments.dlq");
+	expect(await screen.findByText("Peeking is not free here.", {}, WAIT)).toBeTruthy();
+	expect(port.world.activity.filter((row) => row.act === "peek")).toHaveLength(1);
+});
+
+test("a dead letter is peeked, read and redriven, with writes turned on inside the plan", async () => {
+	const port = await peekAndInspect("orders.payments.dlq");
+	(await button("Redrive…")).click();
+	const plan = await dialog();
+	const start = await plan.findByRole("button", { name: "Redrive 1 message" }, WAIT);
+	expect((start as HTMLButtonElement).disabled).toBe(true);
+	(await plan.findByRole("button", { name: /Turn on writes/ }, WAIT)).click();
+	await vi.waitFor(() => {
+		const free = plan.getByRole("button", { name: "Redrive 1 message" }) as HTMLButtonElement;
+		expect(free.disabled).toBe(false);
+	}, WAIT);
+	expect(port.world.jobs.size).toBe(0);
+	plan.getByRole("button", { name: "Redrive 1 message" }).click();
+	expect(
+		await plan.findByText("1 done, confirmed and removed.", { selector: ".outcome" }, WAIT),
+	).toBeTruthy();
+	expect(port.world.jobs.size).toBe(1);
+});
+
+test("a refused look says why and offers its ways in order; peeking stays off", async () => {
+	await openQueue("orders.invoice-render.dlq");
+	await screen.findByText("Looking here could destroy messages", {}, WAIT);
+	const ways = screen.getAllByRole("heading", { level: 3 }).map((heading) => heading.textContent);
+	expect(ways.slice(0, 3)).toEqual(["Make looking safe", "Take them into a capture", "Take a careful look"]);
+	expect(((await button("Peek")) as HTMLButtonElement).disabled).toBe(true);
+});
+
+test("a message never becomes part of the page, whatever its headers say", async () => {
+	const port = fakePort({ seed: 3 });
+	const [profile] = [...port.world.profiles.values()];
+	if (!profile) throw new Error("the fake world has no profile");
+	const { messages } = port.world.addCapture(profile, "orders.payments.dlq", 1, { name: "hostile" });
+	const message = messages[0];
+	if (!message) throw new Error("the capture is empty");
+	message.error = '<img src=x onerror="window.harmed = true">';
+	message.row = {
+		...message.row,
+		messageId: "<b>id</b>",
+		routingKey: "<script>window.harmed = true</script>",
+	};
+	render(App, { port });
+	(await button(/orders-prod/)).click();
+	(await button(/^Snapshots/)).click();
+	(await button(/hostile/)).click();
+	(await screen.findByTitle(message.row.routingKey, {}, WAIT)).click();
+	(await screen.findByRole("tab", { name: /Headers/ }, WAIT)).click();
+	expect(await screen.findByText(message.error, {}, WAIT)).toBeTruthy();
+	expect(document.querySelector("main img, main script")).toBeNull();
+});
+
+test("the sandbox opens from the welcome page, though no profile was ever saved", async () => {
+	const port = fakePort({ empty: true });
+	render(App, { port });
+	(await button(/Open sandbox/)).click();
+	expect(await screen.findByRole("grid", { name: "Queues" }, WAIT)).toBeTruthy();
+	expect((await port.listProfiles()).map((profile) => profile.kind)).toEqual(["sandbox"]);
+});
+
+test.each(["Queues", "Exchanges", "Snapshots", "Activity"])(
+	"the view %s breaks no rule of accessibility that can be checked without layout",
+	async (place) => {
+		const port = fakePort({ seed: 3 });
+		render(App, { port });
+		(await button(/orders-prod/)).click();
+		(await button(new RegExp(`^${place}`))).click();
+		await screen.findByRole("heading", { level: 1, name: place }, WAIT);
+		await new Promise((done) => setTimeout(done, 50));
+		const { violations } = await axe.run(document.querySelector("main") ?? document.body, {
+			rules: { "color-contrast": { enabled: false }, region: { enabled: false } },
+		});
+		expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+	},
+);
