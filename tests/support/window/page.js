@@ -68,5 +68,9 @@ const finders = {
 	css: (selector) => [...document.querySelectorAll(selector)].find(shown) ?? null,
 };
 
-/** Everything that can be read. */
-const read = () => plain(document.body.innerText);
+/** Everything that can be read; code is drawn in trees of its own. */
+function read() {
+	const hosts = [...document.querySelectorAll("*")].filter((element) => element.shadowRoot);
+	const trees = hosts.flatMap(({ shadowRoot }) => [...shadowRoot.children]);
+	return plain([document.body, ...trees].map((tree) => tree.innerText ?? "").join(" "));
+}
