@@ -37,15 +37,24 @@ async fn the_sandbox_with_nothing_else() {
 
         let first = window.value("document.querySelector('h2.mono')?.title").await;
         window.press("Redrive…").await;
-        window.read("nothing sent yet").await;
+        // The queue that it failed in was taken away since: it stays, unless its user names another place.
+        window.read("there is no queue `orders.legacy-import`").await;
+        window.locked("Redrive 0 messages", true).await;
         window.shots("7-plan").await;
         window.accessible("plan").await;
+        window.press("Another place…").await;
+        window.fill("Queue", "orders.audit").await;
         carry_out(&window, "Redrive 1 message").await;
         window.shots("8-redriven").await;
         window.press("Close").await;
 
         window.press("Peek again").await;
         window.until("the message has left the queue", &format!("!document.querySelector(`[title={first}]`)")).await;
+
+        open_queue(&window, "orders.audit").await;
+        window.press("Peek").await;
+        window.read("1 of 1 peeked").await;
+        window.until("it is there", &format!("document.querySelector(`[title={first}]`)")).await;
 
         window.press("Activity").await;
         window.read("Redrive").await;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use support::client::text;
 use support::window::Window;
-use support::{Vhost, within};
+use support::{Client, Vhost, within};
 use tokio::sync::Semaphore;
 
 /// How long one story may take. It is told in half a minute.
@@ -40,6 +41,8 @@ pub(crate) async fn connect_by(window: &Window, name: &str, environment: &str, a
     window.fill("Password", &vhost.password).await;
     window.press("Connect").await;
     window.read("Time to drain").await;
+    // There is no keychain here, which is said once.
+    window.press_css("[aria-label=Notices] [aria-label=Close]").await;
 }
 
 /// Goes to a queue by the table of queues.
@@ -61,4 +64,36 @@ pub(crate) async fn peek(window: &Window, n: u32) {
 pub(crate) async fn carry_out(window: &Window, words: &str) {
     window.press(words).await;
     window.read("confirmed and settled").await;
+}
+
+/// `orders` with dead letters in `orders.dlq`, one for each body. Looking into that one is free but for a mark.
+pub(crate) async fn dead_letters(client: &Client, bodies: &[String]) {
+    client.exchange("orders.dlx", "fanout", &[]).await;
+    client.classic("orders.dlq").await;
+    client.bind("orders.dlq", "orders.dlx", "", &[]).await;
+    let arguments = [("x-queue-type", text("classic")), ("x-dead-letter-exchange", text("orders.dlx"))];
+    client.declare("orders", &arguments).await;
+    client.fill("orders", bodies.iter().map(String::as_str)).await;
+    client.reject("orders", bodies.len()).await;
+    client.reaches("orders.dlq", u32::try_from(bodies.len()).expect("a few")).await;
+}
+
+/// As many bodies, all different.
+pub(crate) fn bodies(n: usize) -> Vec<String> {
+    (1..=n).map(|n| format!("{{\"order\":\"CS-{n}\"}}")).collect()
+}
+
+/// Ticks the first `n` rows from `first` on.
+pub(crate) async fn tick(window: &Window, first: usize, n: usize) {
+    for row in first..first + n {
+        // The first row of the grid is its head.
+        window.press_css(&format!("[role=row][aria-rowindex='{}'] input[type=checkbox]", row + 1)).await;
+    }
+}
+
+/// What waits in a queue, sorted, taken out by the witness.
+pub(crate) async fn taken(client: &Client, queue: &str) -> Vec<String> {
+    let mut bodies = client.take_bodies(queue).await;
+    bodies.sort();
+    bodies
 }
