@@ -64,6 +64,7 @@ pub(crate) async fn peek(window: &Window, n: u32) {
 pub(crate) async fn carry_out(window: &Window, words: &str) {
     window.press(words).await;
     window.read("confirmed and settled").await;
+    window.gone("Closing this does not stop it").await;
 }
 
 /// `orders` with dead letters in `orders.dlq`, one for each body. Looking into that one is free but for a mark.

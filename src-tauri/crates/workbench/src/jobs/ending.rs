@@ -6,7 +6,7 @@ use super::machine::Halt;
 use super::row::{Errand, Row};
 use super::{Deed, JobCounts, JobState, MessageState, words};
 use crate::store::{Entry, JobRecord};
-use crate::{Error, Fault, JobId, Result, Workbench};
+use crate::{AppEvent, Error, Fault, JobId, Result, Workbench};
 
 impl Workbench {
     /// Writes down how a run ended. `halt` is what the machine said of its end, and whether the journal had failed it;
@@ -72,6 +72,7 @@ impl Workbench {
                 Err(error) => return Err(error),
             }
         }
+        self.tell(AppEvent::CapturesChanged);
         Ok(())
     }
 }
