@@ -1,76 +1,100 @@
-//! docs/benchmarks.md.
+//! Numbers, and the page they are written on.
 
 use std::fmt::Write;
-use std::fs;
 use std::time::Duration;
 
+use support::say;
 use support::window::house;
 
 use crate::machine;
+use crate::scene::Scene;
 
-/// Times of one thing, measured again and again.
-#[derive(Debug)]
-pub(crate) struct Series(Vec<Duration>);
+/// One thing, measured several times.
+#[derive(Debug, Clone)]
+pub(crate) struct Measured {
+    pub(crate) what: String,
+    pub(crate) values: Vec<f64>,
+    pub(crate) unit: &'static str,
+}
 
-impl Series {
-    pub(crate) fn new() -> Self {
-        Self(Vec::new())
+impl Measured {
+    pub(crate) fn times(what: &str, times: &[Duration]) -> Self {
+        let values = times.iter().map(|time| time.as_secs_f64() * 1_000.0).collect();
+        Self { what: what.to_owned(), values, unit: "ms" }
     }
 
-    pub(crate) fn add(&mut self, took: Duration) {
-        self.0.push(took);
+    fn sorted(&self) -> Vec<f64> {
+        let mut values = self.values.clone();
+        values.sort_by(f64::total_cmp);
+        assert!(!values.is_empty(), "`{}` was measured", self.what);
+        values
     }
 
-    /// Median, and the span.
-    fn shown(&self) -> String {
-        let mut sorted: Vec<u128> = self.0.iter().map(Duration::as_millis).collect();
-        sorted.sort_unstable();
-        let (least, most) = (sorted[0], sorted[sorted.len() - 1]);
-        format!("**{} ms** ({least} to {most})", sorted[sorted.len() / 2])
+    fn line(&self) -> String {
+        let values = self.sorted();
+        let [min, median, max] = [values[0], values[values.len() / 2], values[values.len() - 1]].map(grouped);
+        let unit = self.unit;
+        format!("| {} | {min} | **{median}** | {max} | {unit} | {} |", self.what, values.len())
     }
 }
 
-/// The page as it grows.
+/// A whole number with its digits in groups.
+fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What belongs together.
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(crate) title: String,
+    pub(crate) words: String,
+    pub(crate) lines: Vec<Measured>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Report(String);
 
 impl Report {
-    pub(crate) fn new(broker: &str) -> Self {
-        let head = format!(
-            "# Benchmarks\n\nWritten by `make bench`; not edited by hand. Queuescope {} as it is released, in its real \
-             window on a virtual display; RabbitMQ {broker} on the same machine, both sides in turns in one run.\n\n\
-             Machine: {}. Load when it began: {}.\n\n\
-             Times are medians, with the least and the most. What the window does is measured from outside, by WebDriver, \
-             so each time holds some 30 ms of asking.\n\n\
-             | In the window | | The management API, for comparison | |\n| --- | --- | --- | --- |\n",
-            env!("CARGO_PKG_VERSION"),
-            machine::described(),
-            machine::load(),
+    pub(crate) fn new(scene: &Scene) -> Self {
+        let mut page = String::from("# Benchmarks\n\nWritten by `make bench`; to measure again, run it.\n\n");
+        for (name, value) in machine::facts(scene.rabbit.release()) {
+            writeln!(page, "- {name}: {value}").expect("a string can be written to");
+        }
+        page.push_str(
+            "\nEverything is on one machine: the window on a virtual display without graphics hardware, driven by WebDriver, \
+             and the broker beside it. Each number is the smallest, the **middle** and the largest of its runs.\n",
         );
-        Self(head)
+        Self(page)
     }
 
-    pub(crate) fn row(&mut self, ours: &str, took: &Series, theirs: &str, asked: &Series) {
-        let line = format!("| {ours} | {} | {theirs} | {} |\n", took.shown(), asked.shown());
-        support::say(line.trim());
-        self.0.push_str(&line);
+    pub(crate) fn add(&mut self, section: Section) {
+        let page = &mut self.0;
+        write!(page, "\n## {}\n\n", section.title).expect("a string can be written to");
+        if !section.words.is_empty() {
+            write!(page, "{}\n\n", section.words).expect("a string can be written to");
+        }
+        page.push_str("| What | min | median | max | | runs |\n| --- | ---: | ---: | ---: | --- | ---: |\n");
+        for measured in &section.lines {
+            writeln!(page, "{}", measured.line()).expect("a string can be written to");
+        }
     }
 
-    pub(crate) fn memory(&mut self, program_bytes: u64, all_bytes: u64, processes: usize) {
-        let megabytes = |bytes: u64| bytes / 1_000_000;
-        let line = format!(
-            "\nMemory (PSS) at rest, with 1,001 queues watched and a peek of 10,000 messages on screen: the Rust process \
-             alone **{} MB**, all {processes} processes together **{} MB**.\n",
-            megabytes(program_bytes),
-            megabytes(all_bytes),
-        );
-        support::say(line.trim());
-        write!(self.0, "{line}").expect("a string takes everything");
-    }
-
+    /// Writes the page. What an unoptimised build measures is only said.
     pub(crate) fn write(self) {
+        if cfg!(debug_assertions) {
+            say(&self.0);
+            return;
+        }
         let path = house().join("docs/benchmarks.md");
-        fs::write(&path, self.0).expect("docs/benchmarks.md can be written");
-        support::say(&format!("written: {}", path.display()));
+        std::fs::write(&path, self.0).expect("the page can be written");
+        say(&format!("bench: wrote {}", path.display()));
     }
 }

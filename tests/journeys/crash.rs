@@ -41,6 +41,8 @@ async fn a_crash_leaves_an_answer() {
         window.press("Connect").await;
         window.read("Time to drain").await;
         window.press("Activity").await;
+        window.read("the original still to be removed").await;
+        window.press_css("[data-id]:has(svg.lucide-corner-up-right)").await;
         window.read("Remove the original").await;
         window.read("Apply 3 answers").await;
         window.shots("2-both-ends").await;

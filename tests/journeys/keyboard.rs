@@ -50,8 +50,7 @@ async fn keyboard_only() {
         window.keys(&Key::Escape).await;
         window.gone("failed in").await;
         window.keys(&Key::Escape).await;
-        window.see("h1").await;
-        window.read("1 queue").await;
+        window.see("[role=grid][aria-label=Queues]").await;
         window.chord(&[Key::Control], 'k').await;
         window.see("[role=dialog] input").await;
         window.shots("3-palette").await;

@@ -32,6 +32,7 @@ const SCREEN_TEXT_MAX: usize = 6_000;
 
 const PAGE: &str = include_str!("window/page.js");
 const TROUBLE: &str = include_str!("window/trouble.js");
+const TWO_FRAMES: &str = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));";
 const AXE: &str = "ui/node_modules/axe-core/axe.min.js";
 const AXE_RUN: &str = "const done = arguments[0];
     axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations
@@ -224,6 +225,13 @@ impl Window {
         }
     }
 
+    /// Runs a script in the page; what it is given are its `arguments`.
+    pub async fn run(&self, script: &str, arguments: &[Value]) {
+        if let Err(error) = self.client.execute(script, arguments.to_vec()).await {
+            self.fail(&format!("the page refuses a script: {error}")).await;
+        }
+    }
+
     /// Waits until an expression is true.
     pub async fn until(&self, what: &str, expression: &str) {
         let began = Instant::now();
@@ -243,7 +251,7 @@ impl Window {
             self.resize(size).await;
             for theme in ["light", "dark"] {
                 self.wear(theme).await;
-                tokio::time::sleep(STILL).await;
+                self.drawn().await;
                 let png = self.client.screenshot().await.expect("the window can be photographed");
                 let path = screens(self.journey).join(format!("{name}-{}-{theme}.png", size.0));
                 fs::write(path, png).expect("a screen can be saved");
@@ -257,13 +265,19 @@ impl Window {
         self.client.execute(&script, vec![]).await.expect("the theme can be put on");
     }
 
+    /// Waits until what moves has come to rest and is on the screen, which a busy machine may delay.
+    async fn drawn(&self) {
+        tokio::time::sleep(STILL).await;
+        self.client.execute_async(TWO_FRAMES, vec![]).await.expect("the page draws");
+    }
+
     /// Fails where somebody who cannot see the screen, or the mouse, would be lost. In both themes.
     pub async fn accessible(&self, screen: &str) {
         let axe = fs::read_to_string(house().join(AXE)).expect("axe-core is there: `make setup` installs it");
         self.client.execute(&axe, vec![]).await.expect("axe-core can be loaded");
         for theme in ["light", "dark"] {
             self.wear(theme).await;
-            tokio::time::sleep(STILL).await;
+            self.drawn().await;
             let found = self.client.execute_async(AXE_RUN, vec![]).await.expect("axe-core runs");
             assert_eq!(found, json!([]), "{}: `{screen}` is not accessible ({theme})", self.journey);
         }

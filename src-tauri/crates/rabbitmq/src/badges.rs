@@ -7,8 +7,8 @@ use crate::rules::settings::{
 };
 use crate::rules::words::duration;
 
-/// The badges of a queue into which dead letters of so many others come. Its type is its label and no badge.
-pub(crate) fn badges(queue: &Queue, version: &str, dead_from: usize) -> Vec<String> {
+/// The badges of a queue. Its type is its label and no badge; that dead letters come is said by its routes.
+pub(crate) fn badges(queue: &Queue, version: &str) -> Vec<String> {
     let mut badges = Vec::new();
     badges.extend(limit_badge(queue, version));
     if let Some(exchange) = dead_letter_exchange(queue) {
@@ -17,9 +17,6 @@ pub(crate) fn badges(queue: &Queue, version: &str, dead_from: usize) -> Vec<Stri
     }
     for policy in &queue.policies {
         badges.push(format!("{} {}", if policy.operator { "operator policy" } else { "policy" }, policy.name));
-    }
-    if dead_from > 0 {
-        badges.push(format!("dead-letter queue of {dead_from}"));
     }
     if let Some(ms) = message_ttl_ms(queue) {
         badges.push(format!("TTL {}", duration(ms)));
@@ -75,13 +72,10 @@ mod tests {
 
     #[test]
     fn a_limit_says_when_nobody_set_it() {
-        assert_eq!(badges(&queue("quorum", &[]), "4.3.6", 0), ["delivery limit 20, by default"]);
-        assert_eq!(badges(&queue("quorum", &[("x-delivery-limit", Value::I64(5))]), "4.3.6", 0), ["delivery limit 5"]);
-        assert_eq!(
-            badges(&queue("quorum", &[("x-delivery-limit", Value::I64(-1))]), "4.3.6", 0),
-            ["no delivery limit"]
-        );
-        assert!(badges(&queue("quorum", &[]), "3.10.8", 0).is_empty());
+        assert_eq!(badges(&queue("quorum", &[]), "4.3.6"), ["delivery limit 20, by default"]);
+        assert_eq!(badges(&queue("quorum", &[("x-delivery-limit", Value::I64(5))]), "4.3.6"), ["delivery limit 5"]);
+        assert_eq!(badges(&queue("quorum", &[("x-delivery-limit", Value::I64(-1))]), "4.3.6"), ["no delivery limit"]);
+        assert!(badges(&queue("quorum", &[]), "3.10.8").is_empty());
     }
 
     #[test]
@@ -101,13 +95,12 @@ mod tests {
         let expected = [
             "DLX dlx.payments",
             "policy payments-ha",
-            "dead-letter queue of 3",
             "TTL 30 s",
             "max length 1000, drops oldest",
             "single active consumer",
             "exclusive",
             "auto-delete",
         ];
-        assert_eq!(badges(&all, "4.3.6", 3), expected);
+        assert_eq!(badges(&all, "4.3.6"), expected);
     }
 }

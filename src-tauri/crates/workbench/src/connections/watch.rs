@@ -62,6 +62,10 @@ impl Watched {
         topology.chain(self.measures.iter().flat_map(|part| &part.missing)).cloned().collect()
     }
 
+    fn has_counts(&self) -> bool {
+        self.measures.as_ref().is_some_and(|measures| has_counts(measures))
+    }
+
     fn keep(&mut self, measures: Partial<Measures>) {
         let mut old = std::mem::take(&mut self.history);
         for queue in &measures.value.queues {
@@ -79,6 +83,12 @@ impl Watched {
         }
         self.measures = Some(Arc::new(measures));
     }
+}
+
+/// Whether there are no queues, or the count of some is known.
+fn has_counts(measures: &Partial<Measures>) -> bool {
+    let queues = &measures.value.queues;
+    queues.is_empty() || queues.iter().any(|queue| queue.ready.is_some())
 }
 
 pub(super) fn count(n: usize) -> u32 {
@@ -143,6 +153,10 @@ impl Workbench {
         let took = began.elapsed();
         let mut watched = connection.watched();
         match measured {
+            // A node that is going down still lists its queues: the last counts are worth more than none.
+            Ok(measures) if watched.has_counts() && !has_counts(&measures) => {
+                watched.freshness.failing = Some("the broker lists its queues without their counts".to_owned());
+            }
             Ok(measures) => {
                 watched.freshness = Freshness {
                     measured_at: Some(measures.value.taken_at),

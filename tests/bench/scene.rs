@@ -1,0 +1,60 @@
+//! What is measured on: a broker of its own with many queues, and one queue with many messages.
+
+use lapin::protocol::basic::AMQPProperties;
+use lapin::types::FieldTable;
+use support::client::text;
+use support::{Client, Rabbit, Version, Vhost};
+
+pub(crate) const QUEUES: usize = 1_000;
+pub(crate) const MESSAGES: usize = 10_000;
+pub(crate) const MESSAGE_BYTES: usize = 1_024;
+/// The queue with the many messages.
+pub(crate) const FULL: &str = "full";
+/// The broker's own statistics come every five seconds.
+const STATISTICS_WAIT: std::time::Duration = std::time::Duration::from_secs(7);
+
+/// Ends with the value.
+pub(crate) struct Scene {
+    pub(crate) rabbit: Rabbit,
+    /// With the many queues.
+    pub(crate) wide: Vhost,
+    /// With the many messages.
+    pub(crate) deep: Vhost,
+}
+
+impl Scene {
+    pub(crate) async fn lay_out() -> Self {
+        let rabbit = Rabbit::start(Version::NEWEST).await;
+        let (wide, deep) = (rabbit.vhost().await, rabbit.vhost().await);
+        let client = wide.client().await;
+        for n in 0..QUEUES {
+            client.classic(&format!("shop.orders.{n:04}")).await;
+        }
+        client.fill("shop.orders.0007", ["{}", "{}", "{}"]).await;
+        fill(&deep.client().await).await;
+        tokio::time::sleep(STATISTICS_WAIT).await;
+        Self { rabbit, wide, deep }
+    }
+}
+
+async fn fill(client: &Client) {
+    client.classic(FULL).await;
+    let mut headers = FieldTable::default();
+    headers.insert("tenant".into(), text("shop-north"));
+    let messages = (0..MESSAGES).map(|n| {
+        let properties = AMQPProperties::default()
+            .with_content_type("application/json".into())
+            .with_message_id(format!("order-{n}").as_str().into())
+            .with_headers(headers.clone());
+        (body(n), properties)
+    });
+    client.publish_all("", FULL, messages.collect()).await;
+    client.reaches(FULL, u32::try_from(MESSAGES).expect("a few thousand")).await;
+}
+
+/// JSON of exactly [`MESSAGE_BYTES`].
+fn body(n: usize) -> Vec<u8> {
+    let frame = format!("{{\"order\":\"CS-{n}\",\"note\":\"\"}}");
+    let note = "x".repeat(MESSAGE_BYTES - frame.len());
+    format!("{{\"order\":\"CS-{n}\",\"note\":\"{note}\"}}").into_bytes()
+}
