@@ -8,7 +8,7 @@ use support::{Client, Vhost, within};
 use tokio::sync::Semaphore;
 
 /// How long one story may take. It is told in half a minute.
-const STORY_WAIT: Duration = Duration::from_secs(180);
+const STORY_WAIT: Duration = Duration::from_secs(300);
 /// Two at a time would each be slower than one alone, on two cores.
 static TURN: Semaphore = Semaphore::const_new(1);
 

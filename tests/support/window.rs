@@ -19,7 +19,7 @@ use stage::{Display, Tied};
 pub use stage::{Home, Process};
 
 /// How long anything on screen may take before a journey fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The size in which the mockups are drawn, and the smallest that the window may have.
 pub const WIDE: (u32, u32) = (1440, 900);
 pub const NARROW: (u32, u32) = (1024, 640);
