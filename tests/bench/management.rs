@@ -28,6 +28,8 @@ pub(crate) async fn messages(scene: &Scene) -> Duration {
     let request = post(&scene.deep, &["queues", &scene.deep.name, FULL, "get"]).json(&ask);
     let (took, answer) = timed(request).await;
     assert_eq!(answer.as_array().map(Vec::len), Some(MESSAGES), "all messages are told");
+    // The queue is busy with putting them back long after the answer.
+    scene.comes_to_rest().await;
     took
 }
 

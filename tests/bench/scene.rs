@@ -13,6 +13,8 @@ pub(crate) const FULL: &str = "full";
 /// The broker's own statistics come every five seconds.
 const STATISTICS_WAIT: std::time::Duration = std::time::Duration::from_secs(7);
 
+const REST_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
+
 /// Ends with the value.
 pub(crate) struct Scene {
     pub(crate) rabbit: Rabbit,
@@ -34,6 +36,20 @@ impl Scene {
         fill(&deep.client().await).await;
         tokio::time::sleep(STATISTICS_WAIT).await;
         Self { rabbit, wide, deep }
+    }
+
+    /// Waits until the full queue has all its messages again, and answers as one that has nothing to do.
+    pub(crate) async fn comes_to_rest(&self) {
+        let client = self.deep.client().await;
+        let all = u32::try_from(MESSAGES).expect("a few thousand");
+        let rests = async {
+            while client.count(FULL).await != all {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            tokio::time::sleep(STATISTICS_WAIT).await;
+        };
+        support::within(REST_WAIT, "the queue gets its messages back", rests).await;
+        client.close().await;
     }
 }
 

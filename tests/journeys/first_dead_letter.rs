@@ -7,7 +7,7 @@ use support::client::text;
 use support::window::Window;
 use support::{Client, Rabbit, Version, Vhost};
 
-use crate::steps::{carry_out, describe_connection, open_queue, peek, told};
+use crate::steps::{carry_out, describe_connection, open_queue, peek, ready_becomes, told};
 
 const BODY: &str =
     r#"{"order":"CS-4711","total":{"currency":"EUR","minor":19900},"lines":[{"sku":"BRK-0815","quantity":2}]}"#;
@@ -89,14 +89,6 @@ async fn watch_it_fill(window: &Window, client: &Client) {
     client.fill("deliveries", (40..47).map(|n| format!("delivery {n}"))).await;
     ready_becomes(window, "deliveries", 47).await;
     window.shots("3-queues").await;
-}
-
-/// The count of the row, as it is drawn.
-async fn ready_becomes(window: &Window, queue: &str, ready: u32) {
-    let script = format!(
-        "(row => row && [...row.querySelectorAll('[role=gridcell]')].some((cell) => plain(cell.innerText) === '{ready}'))(finders.row('{queue}'))"
-    );
-    window.until(&format!("{queue} shows {ready} ready"), &script).await;
 }
 
 async fn read_the_message(window: &Window) {

@@ -1,7 +1,11 @@
 //! Whole stories in the real window, on real brokers, as a user lives them. Each leaves a picture of every screen that it
 //! passes under `target/screens/`.
 
+mod crash;
 mod first_dead_letter;
+mod hostile;
+mod keyboard;
+mod lost_connection;
 mod production;
 // What is refused here is refused by RabbitMQ 4.3 and later alone.
 #[cfg(debian)]

@@ -100,3 +100,11 @@ pub(crate) async fn taken(client: &Client, queue: &str) -> Vec<String> {
     bodies.sort();
     bodies
 }
+
+/// Waits until the row of that queue shows so many ready.
+pub(crate) async fn ready_becomes(window: &Window, queue: &str, ready: u32) {
+    let cells = "[...(finders.row(NAME)?.querySelectorAll('[role=gridcell]') ?? [])]";
+    let cells = cells.replace("NAME", &serde_json::json!(queue).to_string());
+    let shown = format!("{cells}.some((cell) => plain(cell.innerText) === '{ready}')");
+    window.until(&format!("`{queue}` shows {ready} ready"), &shown).await;
+}
