@@ -32,6 +32,8 @@ async fn a_property_that_is_no_text_is_named_and_everything_goes_back(version: V
     client.classic("harmless").await;
     client.fill("harmless", ["readable"]).await;
     let broker = open(&vhost).await;
+    let beside = lease(broker.as_ref(), ask("harmless", Purpose::Look { n: 1 })).await.expect("the lease opens");
+    assert_eq!(read(&beside, 1).await.len(), 1);
     for queue in ["classic", "quorum"] {
         let held = lease(broker.as_ref(), ask(queue, Purpose::Look { n: 10 })).await.expect("the lease opens");
         let mut seen = 0;
@@ -53,6 +55,8 @@ async fn a_property_that_is_no_text_is_named_and_everything_goes_back(version: V
         client.reaches(queue, 3).await;
         assert!(held.next(1).await.is_err(), "it is not tried again");
     }
+    let returned = close(&beside).await;
+    assert_eq!((returned.messages, returned.confirmed), (1, true), "what was held beside it was held all the time");
     let others = lease(broker.as_ref(), ask("harmless", Purpose::Look { n: 1 })).await.expect("the next lease opens");
     assert_eq!(read(&others, 1).await.len(), 1);
     close(&others).await;

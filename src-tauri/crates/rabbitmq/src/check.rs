@@ -121,7 +121,7 @@ async fn tls(
 async fn login(report: &mut Report, endpoint: &Endpoint, secret: &Secret, found: &mut Found) {
     let started = report.begin(LOGIN).await;
     let words = format!("as {}, PLAIN {}", endpoint.user, if endpoint.tls { "over TLS" } else { "without encryption" });
-    match connect(endpoint, secret, Role::Checking).await {
+    match connect(endpoint, secret, &Role::Checking).await {
         Ok(connection) => {
             found.logged_in = Some(true);
             report.pass(LOGIN, started, words).await;

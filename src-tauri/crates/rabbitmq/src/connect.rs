@@ -1,12 +1,12 @@
-//! Reaching a broker: where it is, and the three AMQP connections (watching, leasing, publishing) that are kept apart
-//! so that what ends one of them leaves the others alone.
+//! Reaching a broker: where it is, and the AMQP connections (one for watching, one for publishing, one for each lease)
+//! that are kept apart so that what ends one of them leaves the others alone.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use broker::{Error, ErrorKind, Result, Secret, Settings};
+use broker::{Error, ErrorKind, QueueName, Result, Secret, Settings};
 use futures::StreamExt;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::types::ShortString;
@@ -178,27 +178,27 @@ async fn read_ca(path: &str) -> Result<Arc<str>> {
 }
 
 /// What a connection is for. The broker's own screens show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Role {
     Watching,
-    Leasing,
+    Leasing(QueueName),
     Publishing,
     Checking,
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Watching => "watching",
-            Self::Leasing => "leasing",
-            Self::Publishing => "publishing",
-            Self::Checking => "checking",
-        })
+        match self {
+            Self::Watching => f.write_str("watching"),
+            Self::Leasing(queue) => write!(f, "leasing {queue}"),
+            Self::Publishing => f.write_str("publishing"),
+            Self::Checking => f.write_str("checking"),
+        }
     }
 }
 
 /// Opens one AMQP connection, within [`CONNECT_WAIT`].
-pub(crate) async fn connect(endpoint: &Endpoint, secret: &Secret, role: Role) -> Result<Connection> {
+pub(crate) async fn connect(endpoint: &Endpoint, secret: &Secret, role: &Role) -> Result<Connection> {
     let doing = format!("connect to {}", endpoint.place());
     resolve(endpoint).await?;
     let properties = ConnectionProperties::default()
@@ -304,7 +304,7 @@ impl Link {
             }
             _ => {}
         }
-        let connection = Arc::new(connect(&self.endpoint, &self.secret, self.role).await?);
+        let connection = Arc::new(connect(&self.endpoint, &self.secret, &self.role).await?);
         self.listen(&connection);
         *slot = Slot::Open(connection.clone());
         Ok(connection)
@@ -331,9 +331,9 @@ impl Link {
     fn listen(&self, connection: &Arc<Connection>) {
         let mut events = Box::pin(connection.events_listener());
         let connection = Arc::downgrade(connection);
-        let (role, pulse, opened) = (self.role, self.pulse.clone(), self.opened.clone());
+        let (watches, pulse, opened) = (self.role == Role::Watching, self.pulse.clone(), self.opened.clone());
         let number = opened.fetch_add(1, Ordering::Relaxed) + 1;
-        if role == Role::Watching {
+        if watches {
             pulse.live();
         }
         tokio::spawn(async move {
@@ -349,9 +349,10 @@ impl Link {
             if opened.load(Ordering::Relaxed) != number {
                 return;
             }
-            match role {
-                Role::Watching => pulse.lost("the connection to the broker is gone"),
-                _ => pulse.unblocked(),
+            if watches {
+                pulse.lost("the connection to the broker is gone");
+            } else {
+                pulse.unblocked();
             }
         });
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Depth, QueueName, Result};
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 use tokio::sync::Mutex;
@@ -40,6 +40,16 @@ impl Depths {
         let declared = within(CALL_WAIT, doing, channel.queue_declare(name, PASSIVE, FieldTable::default())).await?;
         *kept = Some((connection, channel));
         Ok(Depth { ready: declared.message_count().into(), consumers: Some(declared.consumer_count().into()) })
+    }
+
+    /// Destroys what is ready; how many they were. Needs read permission.
+    pub(crate) async fn purge(&self, queue: &QueueName) -> Result<u64> {
+        let name = short(queue.as_str(), "the queue's name")?;
+        let (_connection, channel) = self.link.channel().await?;
+        let doing = || format!("purge queue `{queue}`");
+        let purged = within(CALL_WAIT, doing, channel.queue_purge(name, QueuePurgeOptions { nowait: false })).await?;
+        crate::lease::close_channel(&channel, CALL_WAIT).await;
+        Ok(purged.into())
     }
 
     /// Waits until at least `ready` messages are ready. `false`: not within `wait`, or it cannot be counted.

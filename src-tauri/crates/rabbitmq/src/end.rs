@@ -2,6 +2,8 @@
 
 use broker::{Error, ErrorKind, RemoveOutcome, Returned};
 
+use tokio::sync::mpsc;
+
 use crate::lease::Request;
 
 /// How a hold ended.
@@ -36,6 +38,21 @@ impl End {
                 drop(answer.send(vec![RemoveOutcome::Unknown(why.to_owned()); keys.len()]));
             }
             Request::Close { answer } => drop(answer.send(self.returned())),
+        }
+    }
+}
+
+/// What is left of a hold: it answers the handle until that is dropped.
+#[derive(Debug)]
+pub(crate) struct Refusing {
+    pub(crate) end: End,
+    pub(crate) inbox: mpsc::Receiver<Request>,
+}
+
+impl Refusing {
+    pub(crate) async fn run(mut self) {
+        while let Some(request) = self.inbox.recv().await {
+            self.end.refuse(request);
         }
     }
 }

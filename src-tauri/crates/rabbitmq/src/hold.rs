@@ -15,7 +15,7 @@ use futures::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
-use lapin::{Channel, Connection, Consumer};
+use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acks::acks;
 use crate::connect::{CALL_WAIT, within};
 use crate::depth::Depths;
-use crate::end::End;
+use crate::end::{End, Loss, Refusing};
 use crate::lease::{Asking, Hand, Request};
 use crate::rules::{RabbitRules, may_return_by};
 use crate::terms::{Seen, Terms};
@@ -35,6 +35,7 @@ const QUIET: Duration = Duration::from_millis(100);
 const QUIET_WAIT: Duration = Duration::from_secs(2);
 /// A hold that nobody asks anything of is given back: messages are never held across somebody's thinking.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+const CLOSED: &str = "the connection was closed";
 const UNASKED: &str = "nobody asked for anything for a minute, so the messages were given back";
 /// How often it is looked at whether the hold is still there: without an open window nothing tells.
 const STATE_CHECK: Duration = Duration::from_millis(200);
@@ -69,8 +70,6 @@ pub(crate) struct Holding {
     terms: Terms,
     name: ShortString,
     channel: Channel,
-    /// Kept up for as long as the channel is in use.
-    _connection: Arc<Connection>,
     depths: Arc<Depths>,
     hand: Arc<Hand>,
     window: Option<Window>,
@@ -88,14 +87,7 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    pub(crate) fn new(
-        terms: Terms,
-        name: ShortString,
-        channel: Channel,
-        connection: Arc<Connection>,
-        depths: Arc<Depths>,
-        hand: Arc<Hand>,
-    ) -> Self {
+    pub(crate) fn new(terms: Terms, name: ShortString, channel: Channel, depths: Arc<Depths>, hand: Arc<Hand>) -> Self {
         let mut picks: HashMap<MessageKey, u64> = HashMap::new();
         if let Purpose::Pick { keys } = &terms.purpose {
             for picked in keys {
@@ -108,7 +100,6 @@ impl Holding {
             terms,
             name,
             channel,
-            _connection: connection,
             depths,
             hand,
             window: None,
@@ -130,19 +121,20 @@ impl Holding {
         self.pursue().await
     }
 
-    /// Serves the handle until it is dropped. `_alive` tells whoever closes the broker that something is still held.
+    /// Serves the handle until nothing is held any more: given back when `closing`, left to the broker when `cutting`.
     pub(crate) async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Request>,
         closing: CancellationToken,
-        _alive: mpsc::Sender<()>,
-    ) {
-        let end = self.hold(&mut inbox, &closing).await;
+        cutting: CancellationToken,
+    ) -> Refusing {
+        let held = tokio::select! {
+            end = self.hold(&mut inbox, &closing) => Ok(end),
+            () = cutting.cancelled() => Err(Loss::new(CLOSED)),
+        };
+        let end = held.unwrap_or_else(|loss| End::Lost { loss, held: self.held.len() as u64 });
         self.hand.end(end.loss().cloned());
-        drop((self, _alive));
-        while let Some(request) = inbox.recv().await {
-            end.refuse(request);
-        }
+        Refusing { end, inbox }
     }
 
     async fn hold(&mut self, inbox: &mut mpsc::Receiver<Request>, closing: &CancellationToken) -> End {
@@ -176,7 +168,7 @@ impl Holding {
                     None => return self.give_back().await,
                 },
                 delivery = next_of(&mut self.window) => self.take_in(delivery),
-                () = closing.cancelled() => return self.give_back_unasked("the connection was closed").await,
+                () = closing.cancelled() => return self.give_back_unasked(CLOSED).await,
                 _ = check.tick() => {
                     if !self.channel.status().connected() {
                         return self.lose(&self.gone()).await;

@@ -9,11 +9,13 @@ use broker::{
     Ask, Error, ErrorKind, Facts, Lease, LeaseKey, Leased, LookCost, Partial, Queue, QueueName, RemoveOutcome, Result,
     Returned, Returning, Rules, WayOut,
 };
-use lapin::Channel;
+use lapin::types::ShortString;
+use lapin::{Channel, Connection};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::connect::short;
+use crate::connect::{CALL_WAIT, close, short, within};
+use crate::depth::Depths;
 use crate::end::Loss;
 use crate::hold::Holding;
 use crate::rules::settings::delivery_limit;
@@ -64,14 +66,44 @@ pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease
         purpose: ask.purpose,
         hold,
     };
-    let (connection, channel) = shared.leasing.channel().await?;
+    let alive = shared.alive();
+    let connection = Box::pin(shared.connect_for(&terms.queue)).await?;
     let hand = Arc::new(Hand::new());
-    let mut holding = Holding::new(terms, name, channel, connection, shared.depths.clone(), hand.clone());
-    holding.start().await?;
+    let holding = match hold_on(&connection, terms, name, shared.depths.clone(), hand.clone()).await {
+        Ok(holding) => holding,
+        Err(error) => {
+            close(&connection).await;
+            return Err(error);
+        }
+    };
     let (requests, inbox) = mpsc::channel(REQUESTS_MAX);
     let wait = Duration::from_millis(hold.wait_ms);
-    tokio::spawn(holding.run(inbox, shared.closing.clone(), shared.alive()));
+    let (closing, cutting) = (shared.closing.clone(), shared.cutting.clone());
+    tokio::spawn(async move {
+        let refusing = holding.run(inbox, closing, cutting).await;
+        let closing = async {
+            close(&connection).await;
+            // Whoever closes the broker waits for this.
+            drop(alive);
+        };
+        tokio::join!(closing, refusing.run());
+    });
     Ok(Arc::new(RabbitLease { requests, hand, wait, is_on_demand }))
+}
+
+/// Begins to hold messages, on a channel of that connection.
+async fn hold_on(
+    connection: &Connection,
+    terms: Terms,
+    name: ShortString,
+    depths: Arc<Depths>,
+    hand: Arc<Hand>,
+) -> Result<Holding> {
+    let doing = || format!("open a channel to take messages from queue `{}`", terms.queue);
+    let channel = within(CALL_WAIT, doing, connection.create_channel()).await?;
+    let mut holding = Holding::new(terms, name, channel, depths, hand);
+    holding.start().await?;
+    Ok(holding)
 }
 
 /// The queue as it is known, or as the user states it.

@@ -151,6 +151,10 @@ impl Broker for RabbitBroker {
         Box::pin(lease::open(&self.shared, ask)).await
     }
 
+    async fn purge(&self, queue: &QueueName) -> Result<u64> {
+        self.shared.depths.purge(queue).await
+    }
+
     async fn publisher(&self, order: Order) -> Result<Arc<dyn Publisher>> {
         Box::pin(publish::open(&self.shared, order)).await
     }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use broker::{Ask, Error, ErrorKind, Facts, Identity, Partial, QueueName, Result, Secret, Topology};
+use lapin::Connection;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::{Api, Overview};
-use crate::connect::{Endpoint, Link, Role};
+use crate::connect::{Endpoint, Link, Role, connect};
 use crate::depth::Depths;
 use crate::greet;
 use crate::lease::facts_of;
@@ -22,17 +23,21 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
 /// How long leases get to give back when everything is closed.
 const CLOSE_WAIT: Duration = Duration::from_millis(2_500);
+/// How long their connections get to close after that.
+const CUT_WAIT: Duration = Duration::from_millis(2_100);
 
-/// The three connections, the management API, and what was found out.
+/// The connections that last, the management API, and what was found out.
 pub(crate) struct Shared {
     pub(crate) endpoint: Endpoint,
+    secret: Secret,
     pub(crate) api: Api,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) watching: Arc<Link>,
-    pub(crate) leasing: Link,
     pub(crate) publishing: Link,
     pub(crate) depths: Arc<Depths>,
     pub(crate) closing: CancellationToken,
+    /// Giving back took too long: what is still held is left to the broker.
+    pub(crate) cutting: CancellationToken,
     identity: RwLock<Identity>,
     may_publish: AtomicU8,
     /// Cloned into every task that holds or sends messages; when all are gone, nothing is under way.
@@ -62,16 +67,17 @@ impl Shared {
         Ok(Self {
             api: Api::new(&endpoint, secret)?,
             depths: Arc::new(Depths::new(watching.clone())),
-            leasing: link(Role::Leasing),
             publishing: link(Role::Publishing),
             watching,
             pulse,
             closing: CancellationToken::new(),
+            cutting: CancellationToken::new(),
             identity: RwLock::default(),
             may_publish: AtomicU8::new(may::UNKNOWN),
             alive: Mutex::new(Some(alive)),
             ended: tokio::sync::Mutex::new(ended),
             endpoint,
+            secret: secret.clone(),
         })
     }
 
@@ -155,6 +161,18 @@ impl Shared {
         Ok(facts_of(self.version(), topology, &ask.queue, depth, ask.stated_label.as_ref(), self.may_publish()))
     }
 
+    /// A connection that nothing else shares, for one lease: what ends it, a message that our client cannot read among
+    /// them, ends no other.
+    pub(crate) async fn connect_for(&self, queue: &QueueName) -> Result<Connection> {
+        let role = Role::Leasing(queue.clone());
+        tokio::select! {
+            connected = connect(&self.endpoint, &self.secret, &role) => connected,
+            () = self.closing.cancelled() => {
+                Err(Error::new(ErrorKind::Lost, format!("take messages from queue `{queue}`"), "the connection was closed"))
+            }
+        }
+    }
+
     /// The mean size of a body in that queue, where the broker tells it.
     pub(crate) async fn body_bytes(&self, queue: &QueueName) -> Option<u64> {
         let info = self.api.queue(queue.as_str()).await.ok()?;
@@ -200,7 +218,9 @@ impl Shared {
         // What is still under way then loses its connection, and the broker takes back what it holds.
         let all_ended = tokio::time::timeout(CLOSE_WAIT, ended.recv()).await.is_ok();
         tracing::debug!(all_ended, "closing the connections");
-        tokio::join!(self.leasing.close(), self.publishing.close(), self.watching.close());
+        self.cutting.cancel();
+        let leases = tokio::time::timeout(CUT_WAIT, ended.recv());
+        tokio::join!(leases, self.publishing.close(), self.watching.close()).0.ok();
         self.pulse.lost("it was closed");
     }
 

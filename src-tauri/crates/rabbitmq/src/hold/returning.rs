@@ -108,7 +108,7 @@ impl Holding {
     /// The client cannot pass over such a message. Asking again would charge all that were held with a delivery.
     fn unreadable(&self) -> Error {
         let why = format!(
-            "one of the first {} messages has a header name or a property that is not UTF-8, which this program cannot read, or one of another queue that was read at the same time; the messages held are back in their queue",
+            "one of the first {} messages has a header name or a property that is not UTF-8, which this program cannot read; the messages held are back in their queue",
             self.delivered + 1
         );
         Error::new(ErrorKind::Unsupported, format!("hold messages of queue `{}`", self.terms.queue), why)

@@ -264,7 +264,10 @@ impl Look<'_> {
                 limit is over the limit already: the first time it is put back, by a peek or by anything else, the \
                 broker drops it. Which{} those are cannot be known before they are taken.",
             self.broker().value,
-            self.ready(queue).map(|ready| format!(" of the {}", count(ready))).unwrap_or_default(),
+            self.ready(queue)
+                .filter(|ready| *ready > 1)
+                .map(|ready| format!(" of the {}", count(ready)))
+                .unwrap_or_default(),
         );
         let by_policy = [limit.argument, limit.operator_policy].iter().flatten().all(|limit| *limit < 0);
         let mut ways: Vec<_> = by_policy.then_some(WayOut::MakeSafe).into_iter().collect();

@@ -122,6 +122,19 @@ fn from_4_3_on_a_limited_quorum_queue_that_dead_letters_reach_is_refused() {
 }
 
 #[test]
+fn the_refusal_names_no_number_that_says_nothing() {
+    for ready in [Some(0), Some(1), None] {
+        let mut facts = dead_letter_queue("4.3.6", &[]);
+        if let Some(measures) = &mut facts.measures {
+            measures.value.queues[0].ready = ready;
+        }
+        let cost = peek(&facts);
+        let why = cost.refusal.as_ref().map_or("", |refusal| &refusal.why);
+        assert!(why.contains("Which those are cannot be known"), "{ready:?}: {why}");
+    }
+}
+
+#[test]
 fn the_refusal_says_what_would_happen_and_how_we_know() {
     let cost = peek(&dead_letter_queue("4.3.6", &[]));
     let why = cost.refusal.as_ref().map_or("", |refusal| &refusal.why);
