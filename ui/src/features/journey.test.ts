@@ -57,6 +57,15 @@ test("a dead letter is peeked, read and redriven, with writes turned on inside t
 	expect(port.world.jobs.size).toBe(1);
 });
 
+test("another tab of the queue does not forget what was read", async () => {
+	await peekAndInspect("orders.payments.dlq");
+	(await screen.findByRole("tab", { name: "Settings" }, WAIT)).click();
+	await screen.findByRole("heading", { name: "Arguments" }, WAIT);
+	(await screen.findByRole("tab", { name: "Messages" }, WAIT)).click();
+	expect(await screen.findByRole("grid", { name: "Messages" }, WAIT)).toBeTruthy();
+	expect(screen.getByText(/16 of \d+ peeked at/)).toBeTruthy();
+});
+
 test("a refused look says why and offers its ways in order; peeking stays off", async () => {
 	await openQueue("orders.invoice-render.dlq");
 	await screen.findByText("Looking here could destroy messages", {}, WAIT);
@@ -94,6 +103,90 @@ test("the sandbox opens from the welcome page, though no profile was ever saved"
 	(await button(/Open sandbox/)).click();
 	expect(await screen.findByRole("grid", { name: "Queues" }, WAIT)).toBeTruthy();
 	expect((await port.listProfiles()).map((profile) => profile.kind)).toEqual(["sandbox"]);
+});
+
+test("a profile that was just saved can be gone to though its event comes late", async () => {
+	const fake = fakePort({ empty: true });
+	const late: (() => void)[] = [];
+	const port: typeof fake = {
+		...fake,
+		watchApp: (listener) =>
+			fake.watchApp((event) =>
+				event.kind === "profilesChanged" ? late.push(() => listener(event)) : listener(event),
+			),
+	};
+	render(App, { port });
+	(await button(/Open sandbox/)).click();
+	expect(await screen.findByRole("grid", { name: "Queues" }, WAIT)).toBeTruthy();
+	expect(late.length).toBeGreaterThan(0);
+	for (const tell of late) tell();
+	await new Promise((done) => setTimeout(done, 20));
+	expect(screen.getByRole("grid", { name: "Queues" })).toBeTruthy();
+});
+
+test("one who comes back from a queue finds the list as it was left, with the keyboard in it", async () => {
+	const port = fakePort({ seed: 3 });
+	render(App, { port });
+	(await button(/orders-prod/)).click();
+	(await button(/^Dead-letter queues/)).click();
+	const filter = await screen.findByRole("textbox", { name: /Filter the queues/ }, WAIT);
+	(filter as HTMLInputElement).value = "refunds";
+	filter.dispatchEvent(new Event("input", { bubbles: true }));
+	await screen.findByText(/1 shown by filter/, {}, WAIT);
+	screen.getByRole("button", { name: "Name" }).click();
+	const cell = await screen.findByTitle("orders.refunds.dlq", {}, WAIT);
+	cell.click();
+	cell.dispatchEvent(new MouseEvent("dblclick", { bubbles: true }));
+	await screen.findByRole("heading", { level: 1, name: "orders.refunds.dlq" }, WAIT);
+	document.body.dispatchEvent(
+		new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }),
+	);
+	const grid = await screen.findByRole("grid", { name: "Queues" }, WAIT);
+	expect(screen.getByRole("textbox", { name: /Filter the queues/ })).toHaveProperty("value", "refunds");
+	expect(screen.getByRole("button", { name: /^Dead-letter queues/ }).getAttribute("aria-pressed")).toBe(
+		"true",
+	);
+	expect(screen.getByRole("columnheader", { name: "Name" }).getAttribute("aria-sort")).toBe("ascending");
+	expect(grid.querySelector(".cursor")?.textContent).toContain("orders.refunds.dlq");
+	await vi.waitFor(() => expect(document.activeElement).toBe(grid));
+	grid.dispatchEvent(new KeyboardEvent("keydown", { key: "g", bubbles: true, cancelable: true }));
+	grid.dispatchEvent(new KeyboardEvent("keydown", { key: "x", bubbles: true, cancelable: true }));
+	await screen.findByRole("heading", { level: 1, name: "Exchanges" }, WAIT);
+});
+
+test("a line of activity that comes to need an answer opens by itself, once, and not over another", async () => {
+	const port = fakePort({ seed: 3 });
+	const [profile] = [...port.world.profiles.values()];
+	render(App, { port });
+	(await button(/orders-prod/)).click();
+	(await button(/^Activity/)).click();
+	await screen.findByText(/of 1 shown/, {}, WAIT);
+	const doubt = (place: string) =>
+		port.world.note({
+			act: "redrive",
+			place,
+			words: "1 in doubt",
+			outcome: "inDoubt",
+			profile: profile?.id ?? "",
+		});
+	doubt("orders.payments.dlq");
+	const details = () => screen.queryByRole("complementary", { name: "Details" });
+	await vi.waitFor(() => expect(details()?.textContent).toContain("orders.payments.dlq"), WAIT);
+	doubt("orders.refunds.dlq");
+	await screen.findByText(/3 of 3 shown/, {}, WAIT);
+	expect(details()?.textContent).not.toContain("orders.refunds.dlq");
+	const close = async () => {
+		within(details() as HTMLElement)
+			.getByRole("button", { name: "Close" })
+			.click();
+		await vi.waitFor(() => expect(details()).toBeNull(), WAIT);
+		port.world.tell({ kind: "jobChanged", job: "another" });
+	};
+	await close();
+	await vi.waitFor(() => expect(details()?.textContent).toContain("orders.refunds.dlq"), WAIT);
+	await close();
+	await new Promise((done) => setTimeout(done, 50));
+	expect(details(), "each was shown once").toBeNull();
 });
 
 test.each(["Queues", "Exchanges", "Snapshots", "Activity"])(

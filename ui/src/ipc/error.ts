@@ -1,5 +1,12 @@
 import type { Fault, FaultCode } from "./generated/bindings";
 
+/** All that is known of something thrown, for a report. Some engines leave the message out of the stack. */
+export function detailOf(thrown: unknown): string {
+	if (!(thrown instanceof Error)) return String(thrown);
+	const { message, stack = "" } = thrown;
+	return stack.includes(message) ? stack || message : `${message}\n${stack}`;
+}
+
 /** What a call that failed throws. `code` is what the window branches on; the rest is for reading. */
 export class IpcError extends Error {
 	override name = "IpcError";
@@ -23,8 +30,13 @@ export class IpcError extends Error {
 		if (thrown instanceof IpcError) return thrown;
 		if (isFault(thrown)) return new IpcError(thrown);
 		const words = thrown instanceof Error ? thrown.message : String(thrown);
-		const detail = thrown instanceof Error ? (thrown.stack ?? words) : words;
-		return new IpcError({ code: "other", message: words, remedy: null, detail, retryable: false });
+		return new IpcError({
+			code: "other",
+			message: words,
+			remedy: null,
+			detail: detailOf(thrown),
+			retryable: false,
+		});
 	}
 }
 

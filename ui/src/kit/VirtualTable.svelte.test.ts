@@ -36,12 +36,16 @@ const columns: Column<Row>[] = [
 
 beforeEach(() => localStorage.clear());
 
-async function table(n: number, props: Record<string, unknown> = {}) {
+function numbered(n: number) {
 	const all = Array.from({ length: n }, (_, i) => ({ id: `queue-${i}`, ready: i }));
-	const rows = new PagedRows<Row>({
+	return new PagedRows<Row>({
 		id: (row) => row.id,
 		fetch: async (from, many) => ({ shown: all.length, rows: all.slice(from, from + many) }),
 	});
+}
+
+async function table(n: number, props: Record<string, unknown> = {}) {
+	const rows = numbered(n);
 	const selection = new Selection();
 	render(VirtualTable<Row>, { label: "Queues", rows, columns, selection, ...props });
 	await vi.waitFor(() => expect(rows.shown).toBe(n));
@@ -108,6 +112,81 @@ test("keys with the modifier are left to the window", async () => {
 	press("ArrowDown");
 	press("x", { ctrlKey: true });
 	expect(selection.size).toBe(0);
+});
+
+test("the checkbox of the header chooses all that are shown, also those not fetched yet, and then none", async () => {
+	const { selection, press } = await table(1200);
+	const all = screen.getByRole<HTMLInputElement>("checkbox", { name: "Choose all queues shown" });
+	const state = () => (all.indeterminate ? "mixed" : all.checked);
+	expect(state()).toBe(false);
+	press("ArrowDown");
+	press("x");
+	expect(state()).toBe("mixed");
+	all.click();
+	await vi.waitFor(() => expect(selection.size).toBe(1200));
+	flushSync();
+	expect(state()).toBe(true);
+	expect(selection.has("queue-1199")).toBe(true);
+	all.click();
+	await vi.waitFor(() => expect(selection.size).toBe(0));
+	flushSync();
+	expect(state()).toBe(false);
+});
+
+test("where all cannot be fetched the selection stays, and the checkbox says so", async () => {
+	const { rows, selection, press } = await table(200);
+	press("ArrowDown");
+	press("x");
+	const all = screen.getByRole<HTMLInputElement>("checkbox", { name: "Choose all queues shown" });
+	vi.spyOn(rows, "allIds").mockResolvedValue(null);
+	all.click();
+	await new Promise((done) => setTimeout(done, 5));
+	flushSync();
+	expect([...selection.ids]).toEqual(["queue-0"]);
+	expect([all.checked, all.indeterminate]).toEqual([false, true]);
+});
+
+test("columns that have no room are named", async () => {
+	let hidden: string[] = [];
+	const wide = columns.map((column) => ({
+		...column,
+		width: 700,
+		...(column.id === "ready" ? { drop: 1 } : {}),
+	}));
+	const props = {
+		columns: wide,
+		get hidden() {
+			return hidden;
+		},
+		set hidden(titles: string[]) {
+			hidden = titles;
+		},
+	};
+	render(VirtualTable<Row>, Object.assign(props, { label: "Queues", rows: numbered(3) }));
+	flushSync();
+	expect(hidden).toEqual(["Ready"]);
+	expect(screen.queryByRole("columnheader", { name: "Ready" })).toBeNull();
+});
+
+test("rows that were held by a table that is gone are let go, and the cursor is found again", async () => {
+	const rows = numbered(300);
+	const first = render(VirtualTable<Row>, { label: "Queues", rows, columns, cursor: null });
+	await vi.waitFor(() => expect(rows.shown).toBe(300));
+	flushSync();
+	screen.getByRole("rowgroup").dispatchEvent(new PointerEvent("pointerenter"));
+	const release = vi.spyOn(rows, "release");
+	first.unmount();
+	expect(release).toHaveBeenCalled();
+	const onopen = vi.fn();
+	const tall = vi.spyOn(HTMLElement.prototype, "scrollHeight", "get").mockReturnValue(300 * 28);
+	render(VirtualTable<Row>, { label: "Queues", rows, columns, cursor: "queue-90", onopen });
+	flushSync();
+	const grid = screen.getByRole("grid");
+	expect(grid.scrollTop).toBeGreaterThan(1000);
+	tall.mockRestore();
+	grid.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+	grid.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+	expect(onopen).toHaveBeenCalledWith({ id: "queue-91", ready: 91 });
 });
 
 test("a header says how it is sorted and asks for the other way round", async () => {

@@ -1,5 +1,8 @@
 const PAGE_ROWS = 100;
 const PAGES_MAX = 40;
+/** As many as Rust gives at once. */
+const IDS_STEP = 500;
+const IDS_MAX = 100_000;
 
 export interface Page<Row> {
 	/** Rows there are in all, after filters. */
@@ -74,6 +77,26 @@ export class PagedRows<Row> {
 			if (index >= 0) return page * PAGE_ROWS + index;
 		}
 		return -1;
+	}
+
+	/** The ids of all of them, in order, fetched as far as they are not here. `null`: that failed, or the question has
+	 * changed meanwhile. */
+	async allIds(): Promise<string[] | null> {
+		const round = this.#round;
+		const ids: string[] = [];
+		try {
+			for (let shown = 1; ids.length < Math.min(shown, IDS_MAX); ) {
+				const page = await this.#options.fetch(ids.length, IDS_STEP);
+				if (round !== this.#round) return null;
+				if (page.rows.length === 0) break;
+				shown = page.shown;
+				ids.push(...page.rows.map((row) => this.#options.id(row)));
+			}
+			return ids;
+		} catch (fault) {
+			this.#fault = fault;
+			return null;
+		}
 	}
 
 	/** Says which rows are on screen; what is missing of them is fetched. */

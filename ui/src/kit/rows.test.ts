@@ -158,3 +158,22 @@ test("a million rows that were scrolled through are not all kept", async () => {
 	expect(rows.at(0), "the first page was forgotten").toBeUndefined();
 	expect(rows.at(5900)?.n).toBe(5900);
 });
+
+test("the ids of all rows are read in order, and are nobody's once the question has changed", async () => {
+	const { rows, asked, answerAll } = source(() => numbered(1100));
+	const all = rows.allIds();
+	while (asked.length > 0) await answerAll();
+	expect((await all)?.length).toBe(1100);
+	const late = rows.allIds();
+	rows.restart();
+	await answerAll();
+	expect(await late).toBeNull();
+});
+
+test("where the ids cannot be read, why not is known", async () => {
+	const { rows, asked } = source(() => numbered(10));
+	const all = rows.allIds();
+	asked[0]?.fail(new Error("gone"));
+	expect(await all).toBeNull();
+	expect(rows.fault).toEqual(new Error("gone"));
+});

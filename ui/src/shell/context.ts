@@ -3,6 +3,7 @@ export { IpcError } from "../ipc/error";
 export { usePort } from "../ipc/port";
 export { ENVIRONMENTS, useConnections } from "./connections.svelte";
 export { useEvents } from "./events";
-export { type Fresh, freshness } from "./freshness";
+export { type Fresh, freshness, staleAfterMs } from "./freshness";
+export { useKept } from "./kept";
 export { type At, type Place, useNavigation } from "./navigation.svelte";
 export { type Shortcut, viewShortcuts } from "./shortcuts.svelte";

@@ -1,7 +1,9 @@
 import type { ConnectionView } from "../ipc/port";
 
-/** Numbers older than this are shown as stale, in milliseconds. */
-export const STALE_MS = 15_000;
+/** The broker is asked this often, and less often where it is slow: never for more than a tenth of its time. */
+const POLL_MS = 5000;
+const POLL_SHARE = 10;
+const SLACK_MS = 5000;
 
 export interface Fresh {
 	kind: "live" | "stale" | "paused" | "lost" | "blocked" | "opening" | "closed";
@@ -9,6 +11,13 @@ export interface Fresh {
 	ageMs: number | null;
 	/** Why it is not live. */
 	why: string | null;
+}
+
+/** How old numbers get before they are stale, in milliseconds: two polls were due and none came. The broker's own delay
+ * comes on top. */
+export function staleAfterMs(view: ConnectionView | undefined): number {
+	const tookMs = view?.freshness.tookMs ?? 0;
+	return 2 * (Math.max(POLL_MS, POLL_SHARE * tookMs) + tookMs) + SLACK_MS;
 }
 
 /** How fresh what a connection shows is: the age of the data, not of the last question. */
@@ -21,7 +30,8 @@ export function freshness(view: ConnectionView | undefined, nowMs: number): Fres
 	if (view.state.health.kind === "lost") return { kind: "lost", ageMs, why: view.state.health.why };
 	if (paused) return { kind: "paused", ageMs, why: null };
 	if (failing !== null) return { kind: "stale", ageMs, why: failing };
-	if (ageMs !== null && ageMs > STALE_MS + (ageMsMax ?? 0)) return { kind: "stale", ageMs, why: null };
+	if (ageMs !== null && ageMs > staleAfterMs(view) + (ageMsMax ?? 0))
+		return { kind: "stale", ageMs, why: null };
 	if (view.state.health.kind === "blocked") return { kind: "blocked", ageMs, why: view.state.health.why };
 	return { kind: "live", ageMs, why: null };
 }

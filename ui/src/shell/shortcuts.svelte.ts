@@ -13,6 +13,7 @@ export interface Shortcut {
 }
 
 const SEQUENCE_MS = 1200;
+const nameOf = (event: KeyboardEvent) => (event.key.length === 1 ? event.key.toUpperCase() : event.key);
 
 /** The keys of the window. No single key ever publishes, moves or discards. */
 export class Shortcuts {
@@ -34,7 +35,7 @@ export class Shortcuts {
 	/** `true`: the key was one of ours. */
 	press(event: KeyboardEvent, nowMs = Date.now()): boolean {
 		if (event.defaultPrevented || event.altKey) return false;
-		const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+		const key = nameOf(event);
 		if (isMod(event)) return this.#run(["Mod", key]);
 		// A code view is a tree of its own: the window sees only its host as the target.
 		if (isTyping(event.composedPath()[0] ?? event.target) && key !== "Escape") return false;
@@ -44,6 +45,16 @@ export class Shortcuts {
 		if (this.#run([key])) return true;
 		if (this.#list.some(({ keys }) => keys.length === 2 && keys[0] === key)) this.#begun = { key, at: nowMs };
 		return false;
+	}
+
+	/** `true`: the key ended a sequence that was begun. Only the first key of one may belong to whatever has the focus. */
+	complete(event: KeyboardEvent, nowMs = Date.now()): boolean {
+		const begun = this.#begun;
+		if (!begun || event.altKey || isMod(event) || nowMs - begun.at >= SEQUENCE_MS) return false;
+		if (isTyping(event.composedPath()[0] ?? event.target)) return false;
+		if (!this.#run([begun.key, nameOf(event)])) return false;
+		this.#begun = null;
+		return true;
 	}
 
 	#run(keys: string[]): boolean {

@@ -1,4 +1,7 @@
+import { render } from "@testing-library/svelte";
+import { flushSync } from "svelte";
 import { describe, expect, test, vi } from "vitest";
+import KeysOfAView from "./KeysOfAView.fixture.svelte";
 import { Shortcuts } from "./shortcuts.svelte";
 
 function set() {
@@ -64,4 +67,30 @@ test("a key that means nothing now is left alone", () => {
 	const { shortcuts, press } = set();
 	shortcuts.add([{ keys: ["E"], does: "Export", group: "Act", run: vi.fn(), when: () => false }]);
 	expect(press("e")).toBe(false);
+});
+
+test("a view's keys come with it, change with its state and go with it, each once", async () => {
+	const all = new Shortcuts();
+	const key = (name: string) => ({ keys: [name], does: name, group: "View" as const, run: vi.fn() });
+	all.add([key("P")]);
+	const { rerender, unmount } = render(KeysOfAView, { all, keys: [key("E"), key("R")] });
+	flushSync();
+	expect(all.list.map(({ does }) => does)).toEqual(["E", "R", "P"]);
+	await rerender({ keys: [key("E")] });
+	expect(all.list.map(({ does }) => does)).toEqual(["E", "P"]);
+	unmount();
+	expect(all.list.map(({ does }) => does)).toEqual(["P"]);
+});
+
+test("the second key of a sequence is the window's, whatever has the focus", () => {
+	const { shortcuts, queues, press } = set();
+	const second = (key: string, init: KeyboardEventInit = {}) =>
+		shortcuts.complete(new KeyboardEvent("keydown", { key, ...init }), 100);
+	expect(second("q"), "nothing was begun").toBe(false);
+	press("g");
+	expect(second("j"), "no such sequence: the key is left to what has the focus").toBe(false);
+	expect(second("q", { ctrlKey: true })).toBe(false);
+	expect(second("q")).toBe(true);
+	expect(queues).toHaveBeenCalledOnce();
+	expect(second("q"), "it has ended").toBe(false);
 });

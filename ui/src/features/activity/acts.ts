@@ -1,6 +1,7 @@
 import Bookmark from "@lucide/svelte/icons/bookmark";
 import Camera from "@lucide/svelte/icons/camera";
 import CircleHelp from "@lucide/svelte/icons/circle-question-mark";
+import Copy from "@lucide/svelte/icons/copy";
 import CornerUpRight from "@lucide/svelte/icons/corner-up-right";
 import Download from "@lucide/svelte/icons/download";
 import Eye from "@lucide/svelte/icons/eye";
@@ -8,9 +9,12 @@ import EyeOff from "@lucide/svelte/icons/eye-off";
 import Lock from "@lucide/svelte/icons/lock";
 import LockOpen from "@lucide/svelte/icons/lock-open";
 import Plug from "@lucide/svelte/icons/plug";
+import Send from "@lucide/svelte/icons/send";
 import ShieldCheck from "@lucide/svelte/icons/shield-check";
 import ShieldOff from "@lucide/svelte/icons/shield-off";
 import Trash from "@lucide/svelte/icons/trash-2";
+import Undo from "@lucide/svelte/icons/undo-2";
+import Upload from "@lucide/svelte/icons/upload";
 import type { Component } from "svelte";
 import type { Act, Outcome } from "../../ipc/port";
 
@@ -28,11 +32,19 @@ export const ACTS: Record<Act, ActInfo> = {
 	carefulLook: { label: "Careful look", icon: Eye },
 	take: { label: "Take", icon: Camera },
 	redrive: { label: "Redrive", icon: CornerUpRight },
+	move: { label: "Move", icon: CornerUpRight },
+	copy: { label: "Copy", icon: Copy },
+	replay: { label: "Replay", icon: CornerUpRight },
+	discard: { label: "Discard", icon: Trash },
+	purge: { label: "Purge", icon: Trash },
+	undo: { label: "Undo", icon: Undo },
 	sendCopy: { label: "Send copies", icon: CornerUpRight },
 	discardCopies: { label: "Discard copies", icon: Trash },
 	keepSnapshot: { label: "Keep a snapshot", icon: Bookmark },
 	removeCapture: { label: "Remove a capture", icon: Trash },
 	export: { label: "Export", icon: Download },
+	import: { label: "Import", icon: Upload },
+	publish: { label: "Publish", icon: Send },
 	makeLookSafe: { label: "Make looking safe", icon: ShieldCheck },
 	takeBackLookSafe: { label: "Take that back", icon: ShieldOff },
 	answer: { label: "Answer", icon: CircleHelp },

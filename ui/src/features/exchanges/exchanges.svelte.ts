@@ -8,6 +8,10 @@ export const exchangeName = (name: string): string => name || "(default)";
 /** The table of exchanges: sorted and filtered in Rust, fetched by the page. */
 export class ExchangeList {
 	readonly rows: PagedRows<ExchangeRow>;
+	/** The exchange with the keyboard cursor. */
+	cursor = $state<string | null>(null);
+	/** The exchange whose panel is open. */
+	chosen = $state<string | null>(null);
 	#filter = $state("");
 	#builtIn = $state(false);
 	#onlyUnbound = $state(false);

@@ -14,7 +14,7 @@ export function exportFileName(queue: string, at: Date): string {
 	return `${safe.slice(0, NAME_MAX) || "messages"}-${day}-${two(at.getHours())}${two(at.getMinutes())}.jsonl`;
 }
 
-/** In the data folder, written as that system writes paths. */
+/** In that folder, written as that system writes paths. */
 export function exportPath(folder: string, name: string): string {
 	return folder.includes("\\") ? `${folder}\\${name}` : `${folder}/${name}`;
 }

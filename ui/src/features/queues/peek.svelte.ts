@@ -1,4 +1,4 @@
-import type { LookOffer, PeekEnd, PeekProgress, Port } from "../../ipc/port";
+import type { CaptureView, LookOffer, PeekEnd, PeekProgress, Port } from "../../ipc/port";
 import { IpcError } from "../../shell/context";
 import { Asked } from "../parts/asked.svelte";
 
@@ -17,6 +17,7 @@ export class Peek {
 	#running = $state(false);
 	#end = $state.raw<PeekEnd | null>(null);
 	#endedAt = $state<string | null>(null);
+	#again = $state.raw<CaptureView | null>(null);
 	#fault = $state.raw<IpcError | null>(null);
 	#abort: AbortController | null = null;
 	#timer: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +60,16 @@ export class Peek {
 		return this.#endedAt;
 	}
 
+	/** What was read before and is shown again, as long as nothing new was read. */
+	get again(): CaptureView | null {
+		return this.#end ? null : this.#again;
+	}
+
+	/** The capture that is shown. */
+	get capture(): string | null {
+		return this.#end?.capture ?? this.#again?.id ?? null;
+	}
+
 	/** Why the last one failed. */
 	get fault(): IpcError | null {
 		return this.#fault;
@@ -69,6 +80,11 @@ export class Peek {
 		this.#n = Math.min(COUNT_MAX, Math.max(1, Math.trunc(n)));
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => void this.ask(), TYPING_WAIT_MS);
+	}
+
+	/** Shows what was read before: that costs the broker nothing. */
+	showAgain(capture: CaptureView): void {
+		this.#again = capture;
 	}
 
 	/** What would it cost now? */

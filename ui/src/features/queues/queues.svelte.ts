@@ -5,6 +5,8 @@ import { PagedRows } from "../../kit/rows.svelte";
 /** The table of queues: sorted and filtered in Rust, fetched by the page. */
 export class QueueList {
 	readonly rows: PagedRows<QueueRow>;
+	/** The queue with the keyboard cursor. */
+	cursor = $state<string | null>(null);
 	#filter = $state("");
 	#only = $state.raw<QueueFilter[]>([]);
 	#sort = $state.raw<Sort>({ column: "ready", descending: true });

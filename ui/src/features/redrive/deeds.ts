@@ -1,11 +1,34 @@
-import type { Deed, JobCounts, MessageState } from "../../ipc/port";
+import type { Deed, DeedAsk, JobCounts, MessageState } from "../../ipc/port";
 import { counted } from "../../kit/format";
+
+/** Chosen messages, each to the queue it failed in; the dialog asks the rest. */
+export function redriveOf(capture: string, messages: number[]): DeedAsk {
+	return {
+		kind: "send",
+		deed: "redrive",
+		from: { kind: "chosen", capture, messages },
+		to: { kind: "failedIn" },
+		options: { keepOrigin: false, unmarked: false, toProfile: null, perSecond: null, canary: null },
+	};
+}
 
 /** The button that starts it: verb, count, object. */
 export function startWords(deed: Deed, n: number): string {
 	switch (deed) {
 		case "redrive":
 			return `Redrive ${counted(n, "message")}`;
+		case "move":
+			return `Move ${counted(n, "message")}`;
+		case "copy":
+			return `Copy ${counted(n, "message")}`;
+		case "replay":
+			return `Replay ${counted(n, "message")}`;
+		case "discard":
+			return `Discard ${counted(n, "message")}`;
+		case "purge":
+			return `Purge ${counted(n, "message")}`;
+		case "undo":
+			return `Put ${counted(n, "message")} back`;
 		case "sendCopy":
 			return `Send ${counted(n, "copy", "copies")}`;
 		case "take":
@@ -20,6 +43,12 @@ export function startWords(deed: Deed, n: number): string {
 /** What a job is called in a list. */
 export const DEED_NAMES: Record<Deed, string> = {
 	redrive: "Redrive",
+	move: "Move",
+	copy: "Copy",
+	replay: "Replay",
+	discard: "Discard",
+	purge: "Purge",
+	undo: "Undo",
 	sendCopy: "Send copies",
 	take: "Take",
 	carefulLook: "Careful look",
@@ -29,6 +58,12 @@ export const DEED_NAMES: Record<Deed, string> = {
 /** What happens to each message, in order. */
 export const STEPS: Record<Deed, string[]> = {
 	redrive: ["copied to this computer", "published", "confirmed by the broker", "removed from the queue"],
+	move: ["copied to this computer", "published", "confirmed by the broker", "removed from the queue"],
+	copy: ["copied to this computer", "published", "confirmed by the broker", "given back to its queue"],
+	replay: ["published from the copy here", "confirmed by the broker", "the copy is kept"],
+	discard: ["copied to this computer", "removed from the queue", "the copy is kept for a while"],
+	purge: ["destroyed by the broker, without a copy"],
+	undo: ["published from the copy here", "confirmed by the broker", "the copy is kept"],
 	sendCopy: ["published from the copy here", "confirmed by the broker", "the copy is kept"],
 	take: ["copied to this computer", "removed from the queue"],
 	carefulLook: ["held", "copied to this computer", "given back, or published again to the same queue"],

@@ -31,14 +31,14 @@ export class PlanDraft {
 		this.#ask = ask;
 		this.#planned = new Asked(() => this.#makePlan());
 		this.#job = new Asked(() => this.#port.showJob(this.#jobId ?? ""));
-		if (ask.kind === "redrive") {
+		if (ask.kind === "send") {
 			this.#target = ask.to.kind === "place" ? "queue" : ask.to.kind;
-			this.#keepOrigin = ask.keepOrigin;
+			this.#keepOrigin = ask.options?.keepOrigin ?? false;
 		}
 	}
 
 	get choosesTarget(): boolean {
-		return this.#ask.kind === "redrive";
+		return this.#ask.kind === "send";
 	}
 
 	get target(): TargetKind {
@@ -196,8 +196,8 @@ export class PlanDraft {
 	}
 
 	#asked(): DeedAsk {
-		if (this.#ask.kind !== "redrive") return this.#ask;
-		return { ...this.#ask, to: this.#to(), keepOrigin: this.#keepOrigin };
+		if (this.#ask.kind !== "send") return this.#ask;
+		return { ...this.#ask, to: this.#to(), options: { ...this.#ask.options, keepOrigin: this.#keepOrigin } };
 	}
 
 	#to(): TargetChoice {

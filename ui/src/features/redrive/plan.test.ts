@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { type FakePort, fakePort } from "../../ipc/fake";
 import type { DeedAsk, Port } from "../../ipc/port";
-import { barParts, ENDINGS, startWords } from "./deeds";
+import { barParts, ENDINGS, redriveOf, startWords } from "./deeds";
 import { PlanDraft } from "./plan.svelte";
 
 function world(messages = [1]) {
@@ -9,13 +9,7 @@ function world(messages = [1]) {
 	const [profile] = [...fake.world.profiles.values()];
 	if (!profile) throw new Error("the fake world has no profile");
 	const capture = fake.world.addCapture(profile, "orders.payments.dlq", 16);
-	const ask: DeedAsk = {
-		kind: "redrive",
-		capture: capture.view.id,
-		messages,
-		to: { kind: "failedIn" },
-		keepOrigin: false,
-	};
+	const ask: DeedAsk = redriveOf(capture.view.id, messages);
 	return { fake, profile: profile.id, ask };
 }
 
@@ -36,10 +30,17 @@ test("every choice makes the plan anew and gives up the one before", async () =>
 	expect(draft.plan).toBeNull();
 	await vi.waitFor(() => expect(draft.plan).not.toBeNull());
 	expect(discardPlan).toHaveBeenCalledWith(first);
-	expect(makePlan).toHaveBeenLastCalledWith(profile, { ...ask, keepOrigin: true });
+	expect(makePlan).toHaveBeenLastCalledWith(profile, {
+		...ask,
+		options: expect.objectContaining({ keepOrigin: true }),
+	});
 	draft.chooseTarget("origin");
 	await vi.waitFor(() => expect(draft.plan).not.toBeNull());
-	expect(makePlan).toHaveBeenLastCalledWith(profile, { ...ask, keepOrigin: true, to: { kind: "origin" } });
+	expect(makePlan).toHaveBeenLastCalledWith(profile, {
+		...ask,
+		to: { kind: "origin" },
+		options: expect.objectContaining({ keepOrigin: true }),
+	});
 });
 
 test("no plan is made for a place that is not named yet", async () => {

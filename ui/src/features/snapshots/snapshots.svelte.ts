@@ -6,6 +6,7 @@ export const SOURCES: Record<CaptureSource, string> = {
 	carefulLook: "Careful look",
 	take: "Take",
 	job: "Copies of a job",
+	import: "Import",
 };
 
 /** What is kept on this computer of one connection: snapshots that were named, and captures that were not. */

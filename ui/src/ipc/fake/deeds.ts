@@ -1,4 +1,4 @@
-import type { DeedAsk, JobCounts, JobView, LookCost, PlanView, Profile } from "../port";
+import type { DeedAsk, JobCounts, JobView, LookCost, PlanView, Profile, Selection } from "../port";
 import { fail, now, type World } from "./world";
 
 const NONE: JobCounts = {
@@ -14,6 +14,7 @@ const NONE: JobCounts = {
 	notStarted: 0,
 	onlyOurCopy: 0,
 	underWay: 0,
+	bounced: 0,
 };
 
 /** What a look at that queue costs: refused where its dead letters died of their limit. */
@@ -43,7 +44,7 @@ export function lookCost(queue: string, n: number): LookCost {
 export function makePlan(world: World, profile: Profile, ask: DeedAsk): PlanView {
 	const connection = world.connection(profile.id);
 	const { deed, queue, messages, title } = described(world, ask);
-	const target = ask.kind === "redrive" && ask.to.kind === "place" ? ask.to.target : null;
+	const target = ask.kind === "send" && ask.to.kind === "place" ? ask.to.target : null;
 	const arrives = target?.kind === "queue" ? target.queue : "orders.payment-capture";
 	const typed =
 		deed === "carefulLook" || (profile.environment === "production" && messages > 1) ? queue : null;
@@ -73,6 +74,9 @@ export function makePlan(world: World, profile: Profile, ask: DeedAsk): PlanView
 				: [],
 		messages,
 		willAct: messages,
+		duplicates: 0,
+		takesS: null,
+		toProfileName: null,
 		removesOriginal: deed === "redrive" || deed === "take",
 		hazards: [],
 		stripped:
@@ -96,9 +100,10 @@ function described(
 ): Pick<PlanView, "deed" | "messages" | "title"> & { queue: string } {
 	const letters = (n: number) => `${n} ${n === 1 ? "message" : "messages"}`;
 	switch (ask.kind) {
-		case "redrive": {
-			const queue = world.capture(ask.capture).view.queue;
-			const messages = ask.messages.length;
+		case "send": {
+			const { capture, numbers } = chosen(ask.from);
+			const queue = world.capture(capture).view.queue;
+			const messages = numbers.length;
 			return { deed: "redrive", queue, messages, title: `Redrive ${letters(messages)}` };
 		}
 		case "discardCopies": {
@@ -120,7 +125,15 @@ function described(
 				messages: ask.n,
 				title: `Look at ${letters(ask.n)}, carefully`,
 			};
+		default:
+			return fail("other", `the fake has no ${ask.kind}`);
 	}
+}
+
+/** The window names messages one by one. */
+function chosen(from: Selection): { capture: string; numbers: number[] } {
+	if (from.kind !== "chosen") return fail("other", `the fake has no selection ${from.kind}`);
+	return { capture: from.capture, numbers: from.messages };
 }
 
 export function startPlan(world: World, id: string, typed: string | null): string {
@@ -148,6 +161,7 @@ function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 		profileName: plan.profileName,
 		queue: plan.queue,
 		target: plan.lines[0]?.arrivesIn[0] ?? "",
+		elsewhere: false,
 		startedAt: now(),
 		endedAt: now(),
 		counts: { ...NONE, planned: plan.messages, done: plan.messages },
@@ -157,10 +171,9 @@ function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 		rows: [],
 	};
 	world.jobs.set(job.id, job);
-	if (ask.kind === "redrive") markSent(world, ask.capture, ask.messages, job);
-	const act = plan.deed === "redrive" ? "redrive" : plan.deed;
+	if (ask.kind === "send") markSent(world, chosen(ask.from), job);
 	world.note({
-		act,
+		act: plan.deed,
 		place: plan.queue ?? "",
 		words: job.outcome,
 		profile: plan.profile,
@@ -174,7 +187,9 @@ function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 }
 
 function takenOrSent(world: World, profile: Profile, plan: PlanView, ask: DeedAsk): string | null {
-	if (ask.kind === "redrive" || ask.kind === "discardCopies") return ask.capture;
+	if (ask.kind === "send") return chosen(ask.from).capture;
+	if (ask.kind === "discardCopies") return ask.capture;
+	if (ask.kind !== "take" && ask.kind !== "carefulLook") return null;
 	const taken = plan.deed === "take";
 	const change = taken
 		? { source: "take" as const, outcome: "copied and removed", heldBy: "its messages exist only here" }
@@ -184,7 +199,11 @@ function takenOrSent(world: World, profile: Profile, plan: PlanView, ask: DeedAs
 	return capture.view.id;
 }
 
-function markSent(world: World, capture: string, numbers: number[], job: JobView): void {
+function markSent(
+	world: World,
+	{ capture, numbers }: { capture: string; numbers: number[] },
+	job: JobView,
+): void {
 	for (const message of world.capture(capture).messages) {
 		if (!numbers.includes(message.row.n)) continue;
 		message.row = { ...message.row, fate: { kind: "job", job: job.id, words: "redriven" } };

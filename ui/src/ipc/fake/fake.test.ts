@@ -72,14 +72,13 @@ test("a redrive of production needs writes, and says what it did", async () => {
 	const events: AppEvent["kind"][] = [];
 	await port.watchApp((event) => events.push(event.kind));
 	const { capture } = await port.peekQueue(profile, "orders.payments.dlq", 3, null);
-	const redrive = {
-		kind: "redrive",
-		capture,
-		messages: [1],
+	const plan = await port.makePlan(profile, {
+		kind: "send",
+		deed: "redrive",
+		from: { kind: "chosen", capture, messages: [1] },
 		to: { kind: "failedIn" },
-		keepOrigin: false,
-	} as const;
-	const plan = await port.makePlan(profile, { ...redrive, messages: [1] });
+		options: {},
+	});
 	await expect(port.startPlan(plan.id, null)).rejects.toMatchObject({ code: "readOnly" });
 	await port.setWrites(profile, true);
 	const job = await port.showJob(await port.startPlan(plan.id, null));

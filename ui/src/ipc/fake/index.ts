@@ -404,6 +404,8 @@ function jobCalls(world: World) {
 			return null;
 		},
 		stopJob: async () => null,
+		pauseJob: async () => null,
+		resumeJob: async () => null,
 		showJob: async (id) => job(id),
 		listJobs: async (profile) =>
 			[...world.jobs.values()].filter((one) => profile === null || one.profile === profile),

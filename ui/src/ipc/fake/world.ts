@@ -42,7 +42,12 @@ const TICK_MS = 5000;
 export class World {
 	readonly random: Random;
 	readonly latencyMs: number;
-	readonly info: AppInfo = { version: "0.1.0", dataDir: "/Documents/ada/queuescope", kinds: forms() };
+	readonly info: AppInfo = {
+		version: "0.1.0",
+		dataDir: "/Documents/ada/queuescope",
+		exportDir: "/Documents/ada",
+		kinds: forms(),
+	};
 	readonly profiles = new Map<ProfileId, Profile>();
 	readonly connections = new Map<ProfileId, ConnectionView>();
 	readonly queues = new Map<ProfileId, QueueRow[]>();

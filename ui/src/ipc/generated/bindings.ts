@@ -47,6 +47,8 @@ export const commands = {
 	startPlan: (plan: PlanId, typed: string | null) => __TAURI_INVOKE<JobId>("start_plan", { plan, typed }),
 	discardPlan: (plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { plan }),
 	stopJob: (job: JobId) => __TAURI_INVOKE<null>("stop_job", { job }),
+	pauseJob: (job: JobId) => __TAURI_INVOKE<null>("pause_job", { job }),
+	resumeJob: (job: JobId, resume: Resume) => __TAURI_INVOKE<null>("resume_job", { job, resume }),
 	showJob: (job: JobId) => __TAURI_INVOKE<JobView>("show_job", { job }),
 	listJobs: (profile: ProfileId | null) => __TAURI_INVOKE<JobView[]>("list_jobs", { profile }),
 	reconcileJob: (job: JobId) => __TAURI_INVOKE<JobView>("reconcile_job", { job }),
@@ -56,7 +58,9 @@ export const commands = {
 
 /* Types */
 /**  What was done. */
-export type Act = "openConnection" | "turnWritesOn" | "turnWritesOff" | "peek" | "lookRefused" | "carefulLook" | "take" | "redrive" | "sendCopy" | "discardCopies" | "keepSnapshot" | "removeCapture" | "export" | "makeLookSafe" | "takeBackLookSafe" | "answer";
+export type Act = "openConnection" | "turnWritesOn" | "turnWritesOff" | "peek" | "lookRefused" | "carefulLook" | "take" | "redrive" | "move" | "copy" | "replay" | "discard" | "purge" | "undo" | "sendCopy" | "discardCopies" | "keepSnapshot" | "removeCapture" | "export" | 
+/**  A snapshot from a file. */
+"import" | "publish" | "makeLookSafe" | "takeBackLookSafe" | "answer";
 
 /**  Which lines to show. */
 export type ActivityAsk = {
@@ -125,6 +129,8 @@ export type AppEvent = { kind: "profilesChanged" } | { kind: "connectionChanged"
 export type AppInfo = {
 	version: string,
 	dataDir: string,
+	/**  Where exports are proposed: a folder that the user looks into. */
+	exportDir: string,
 	kinds: KindInfo[],
 };
 
@@ -156,13 +162,24 @@ export type BodyView = {
 	bytesShown: number,
 };
 
+/**  A few messages first, to see whether they come back. */
+export type Canary = {
+	messages: number,
+	/**  How long is waited for them to come back, in seconds. */
+	waitS: number,
+	/**  With more than so many that came back the rest is not sent. */
+	bouncesMax: number,
+};
+
 /**  One capture, which is one file. */
 export type CaptureId = string;
 
 /**  What made a capture. */
 export type CaptureSource = "peek" | "carefulLook" | "take" | 
 /**  The copies of a job. */
-"job";
+"job" | 
+/**  Read from a file. */
+"import";
 
 /**  A capture in a list. */
 export type CaptureView = {
@@ -282,21 +299,30 @@ export type DeathReason =
 { other: string };
 
 /**  The deeds of the engine. */
-export type Deed = "redrive" | 
+export type Deed = "redrive" | "move" | 
+/**  They are sent and stay where they are. */
+"copy" | 
+/**  Copies out of a capture are sent, in its order. */
+"replay" | 
+/**  Removed; the copies are kept for a while. */
+"discard" | 
+/**  The broker emptied the queue, without copies. */
+"purge" | 
+/**  Copies were put back where a job had removed the originals. */
+"undo" | 
 /**  A message that exists only here is sent; nothing is removed. */
 "sendCopy" | "take" | "carefulLook" | "discardCopies";
 
 /**  What the user wants done. */
 export type DeedAsk = 
-/**
- *  Send messages of a capture. Where they still wait in the queue they came from, they are removed there after they
- *  were confirmed; what exists only in the capture is sent without a removal.
- */
-{ kind: "redrive"; capture: CaptureId; 
-/**  Their numbers in the capture. */
-messages: number[]; to: TargetChoice; 
-/**  Keep what is stripped in a header of its own. */
-keepOrigin: boolean } | 
+/**  Send messages. What exists only in a capture is sent without a removal, whatever the deed. */
+{ kind: "send"; deed: Sending; from: Selection; to: TargetChoice; options?: SendOptions } | 
+/**  Remove messages from their queue; their copies are kept for a while, and can be put back. */
+{ kind: "discard"; from: Selection } | 
+/**  Let the broker empty a queue. Nothing is copied, and nothing can be put back. */
+{ kind: "purge"; queue: QueueName } | 
+/**  Send the copies of what a job removed back to the queue that it was removed from. */
+{ kind: "undo"; job: JobId } | 
 /**  Copy and remove the first `n` messages of a queue. */
 { kind: "take"; queue: QueueName; n: number } | 
 /**  Look at a queue where looking was refused, in small batches. */
@@ -565,6 +591,8 @@ export type JobCounts = {
 	onlyOurCopy: number,
 	/**  On their way: planned to removing. 0 when the job has ended. */
 	underWay: number,
+	/**  A part of `done`: sent, and found in the queue again that they came from. */
+	bounced: number,
 };
 
 /**  One job. Its redrive ids carry it. */
@@ -590,6 +618,8 @@ export type JobRow = {
 
 /**  How a job is. */
 export type JobState = "running" | 
+/**  It stopped at a point from which it goes on when it is told to. */
+"paused" | 
 /**  Every message has an end that needs nobody. */
 "finished" | 
 /**  The program that ran it ended; what can be known has not been looked up yet. */
@@ -613,6 +643,8 @@ export type JobView = {
 	queue: QueueName | null,
 	/**  "orders.payment-capture", "exchange orders", "2 queues". */
 	target: string,
+	/**  Another program runs it: it can be watched, paused and stopped from here. */
+	elsewhere: boolean,
 	startedAt: string,
 	endedAt: string | null,
 	counts: JobCounts,
@@ -777,6 +809,12 @@ export type PlanView = {
 	messages: number,
 	/**  Of those, how many will be sent (or taken, or looked at). */
 	willAct: number,
+	/**  Of those, how many are equal to another one of the plan. */
+	duplicates: number,
+	/**  How long sending takes at the chosen rate, in seconds; `None`: as fast as the broker takes them. */
+	takesS: number | null,
+	/**  The connection that is sent to, where it is another one. */
+	toProfileName: string | null,
 	/**  Originals are removed after the broker confirmed. */
 	removesOriginal: boolean,
 	hazards: Hazard[],
@@ -921,6 +959,13 @@ export type Remedy = {
 	command: string | null,
 };
 
+/**  How far to go on. */
+export type Resume = 
+/**  Carry out what is recommended for messages that were left open, and nothing else. */
+"answers" | 
+/**  Do that, then finish the job. */
+"all";
+
 /**  What giving a message back does to it. In the order of harm. */
 export type Returning = 
 /**  Nothing at all. */
@@ -953,6 +998,42 @@ export type SecretState =
 "kept" | 
 /**  There is no keychain, or it refused: asked for at each opening, held in memory only. */
 "askEachTime";
+
+/**  Which messages. */
+export type Selection = 
+/**  Messages of a capture, by their numbers in it: the exact set. */
+{ kind: "chosen"; capture: CaptureId; messages: number[] } | 
+/**  All messages of a capture. */
+{ kind: "whole"; capture: CaptureId } | 
+/**
+ *  The first `n` of a queue as they come: a rule, frozen with the number that is ready when the plan is made. `None`:
+ *  all of those.
+ */
+{ kind: "first"; queue: QueueName; n: number | null };
+
+/**  How messages are sent. */
+export type SendOptions = {
+	/**  Keep what is stripped in a header of its own. */
+	keepOrigin?: boolean,
+	/**  Leave out the header by which a message that came back is recognised. */
+	unmarked?: boolean,
+	/**  The connection to send to, where it is another one. */
+	toProfile?: ProfileId | null,
+	/**  At most so many a second. */
+	perSecond?: number | null,
+	canary?: Canary | null,
+};
+
+/**  Why messages are sent, and what becomes of the originals. */
+export type Sending = 
+/**  Back to where they failed; removed from their queue once confirmed. */
+"redrive" | 
+/**  To another place; removed from their queue once confirmed. */
+"move" | 
+/**  To another place; they also stay where they are. */
+"copy" | 
+/**  Copies out of a capture, in its order; no queue is read. */
+"replay";
 
 /**  How to reach one broker, by the names of its form's fields. Never holds a secret. */
 export type Settings = { [key in string]: string };
