@@ -1,5 +1,10 @@
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 
-fn main() -> std::process::ExitCode {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if workbench::run_as_edit_worker() {
+        return ExitCode::SUCCESS;
+    }
     queuescope::run()
 }
