@@ -47,6 +47,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("src-tauri/crates/sandbox", &["broker"]),
     ("src-tauri/crates/rabbitmq", &["broker", "lapin", "reqwest"]),
     ("src-tauri/crates/workbench", &["broker", "rusqlite", "rusqlite_migration", "keyring"]),
+    ("src-tauri/crates/cli", &["broker", "sandbox", "rabbitmq", "workbench"]),
     ("src-tauri", &["broker", "sandbox", "rabbitmq", "workbench", "tauri"]),
     ("tests", &["broker", "sandbox", "rabbitmq", "workbench", "lapin", "reqwest", "rusqlite"]),
 ];

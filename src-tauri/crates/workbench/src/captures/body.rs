@@ -66,7 +66,7 @@ pub(super) fn read_part(
 }
 
 /// What to show of a body that begins with these bytes, at most [`SHOWN_MAX`], and has so many in all.
-pub(super) fn shown(start: &[u8], bytes_total: u64) -> BodyView {
+pub(crate) fn shown(start: &[u8], bytes_total: u64) -> BodyView {
     let cut = (start.len() as u64) < bytes_total;
     if bytes_total == 0 {
         return view(BodyFormat::Empty, String::new(), false, None, 0, 0);

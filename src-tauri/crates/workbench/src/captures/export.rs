@@ -84,12 +84,17 @@ fn export(
 }
 
 fn write_line(out: &mut NewFile, stored: &Stored, queue: &QueueName) -> Result<()> {
+    out.write(&line(stored, queue)?)
+}
+
+/// One message as JSON, with the line's end.
+pub(super) fn line(stored: &Stored, queue: &QueueName) -> Result<Vec<u8>> {
     // A level of tables is three of brackets.
     let depth = 3 * head::nesting(&stored.message.headers).max(head::nesting(&stored.message.properties));
     let line = head::with_room(depth, || serde_json::to_vec(&Line::new(stored, queue)));
     let mut line = line.map_err(|error| Error::Invalid { why: error.to_string() })?;
     line.push(b'\n');
-    out.write(&line)
+    Ok(line)
 }
 
 /// A message as JSON. 64-bit numbers, NaN and infinities among its values are strings; what is not text is base64.

@@ -10,7 +10,7 @@ use crate::store::unreadable;
 use crate::{Error, Result};
 
 /// Tables and lists inside each other. What is deeper was made to break readers.
-const NESTED_MAX: usize = 256;
+pub(super) const NESTED_MAX: usize = 256;
 /// Brackets inside each other that are read and written on the stack of whoever asks.
 const SHALLOW: usize = 64;
 /// For what is deeper, in bytes.

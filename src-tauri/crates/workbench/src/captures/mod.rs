@@ -7,7 +7,9 @@ mod fields;
 mod file;
 mod filter;
 mod head;
+mod import;
 mod json;
+mod lines;
 mod page;
 mod preview;
 mod settle;
@@ -30,6 +32,7 @@ use crate::store::{
 };
 use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
 
+pub(crate) use body::shown as shown_body;
 pub(crate) use fields::fields;
 pub use views::{
     BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Transaction;
 
-use super::{Captures, file};
+use super::{CaptureSource, Captures, file};
 use crate::store::{CaptureRecord, CaptureState, in_background};
 use crate::{CaptureId, Result};
 
@@ -40,6 +40,16 @@ impl Captures {
         let (state, outcome) = match self.read(id, file::read_about).await {
             // The crash came between the last word in the file and the one in the list.
             Ok(about) if about.state == CaptureState::Whole => (CaptureState::Whole, Some(about.outcome)),
+            // A file comes in whole or not at all; it is where it was.
+            _ if record.source == CaptureSource::Import => {
+                self.delete_files(id)?;
+                return self
+                    .inner
+                    .store
+                    .write(move |transaction| CaptureRecord::delete(transaction, id))
+                    .await
+                    .map(drop);
+            }
             _ => (CaptureState::CutShort, None),
         };
         let counted = match self.counted(id).await {

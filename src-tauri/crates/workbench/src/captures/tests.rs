@@ -1,4 +1,5 @@
 mod export;
+mod import;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -48,6 +48,8 @@ pub enum CaptureSource {
     Take,
     /// The copies of a job.
     Job,
+    /// Read from a file.
+    Import,
 }
 
 /// How to list a capture's messages.

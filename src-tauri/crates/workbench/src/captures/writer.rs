@@ -87,6 +87,18 @@ impl CaptureWriter {
         captures.drop_over_budget(Some(id)).await
     }
 
+    /// Ends the writing and leaves nothing behind.
+    pub(super) async fn abandon(self) -> Result<()> {
+        let Self { id, captures, writer, _lock: lock } = self;
+        writer.close().await;
+        let files = captures.clone();
+        // A line without a file is dropped at the next start; a file without a line would be listed.
+        in_background(WRITING, move || files.delete_files(id)).await?;
+        captures.inner.store.write(move |transaction| CaptureRecord::delete(transaction, id)).await?;
+        drop(lock);
+        Ok(())
+    }
+
     #[cfg(test)]
     pub(super) async fn limit_pages(&self, pages: u32) -> Result<()> {
         self.writer.write(WRITING, move |transaction| transaction.pragma_update(None, "max_page_count", pages)).await
