@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::Driver;
-use tauri::{Manager, RunEvent};
+use tauri::{AppHandle, Builder, Manager, RunEvent, Wry};
 use workbench::{Keychain, Options, Workbench};
 
 use crate::{bindings, logs};
@@ -25,7 +25,7 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
         .install_default()
         .map_err(|_| "a TLS provider is installed already")?;
     let builder = bindings::builder();
-    let app = tauri::Builder::default()
+    let app = alone(Builder::default())
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .invoke_handler(builder.invoke_handler())
@@ -46,6 +46,25 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
         }
     });
     Ok(())
+}
+
+/// One program for one store: a second start shows the window of the first. Whoever names a folder of its own has a store
+/// of its own, and starts beside it. The plugin asks to be the first.
+fn alone(builder: Builder<Wry>) -> Builder<Wry> {
+    if std::env::var_os(DATA_DIR_VARIABLE).is_some() {
+        return builder;
+    }
+    builder.plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| show(app)))
+}
+
+/// Brings the window in front of everything else.
+fn show(app: &AppHandle) {
+    for window in app.webview_windows().values() {
+        let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+        if let Err(error) = shown {
+            tracing::warn!(%error, "the window does not come to the front");
+        }
+    }
 }
 
 fn data_dir(app: &tauri::App) -> tauri::Result<PathBuf> {

@@ -47,6 +47,8 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         jobs::start_plan,
         jobs::discard_plan,
         jobs::stop_job,
+        jobs::pause_job,
+        jobs::resume_job,
         jobs::show_job,
         jobs::list_jobs,
         jobs::reconcile_job,

@@ -9,8 +9,8 @@ use tauri::ipc::Channel;
 use tauri::test::MockRuntime;
 use tempfile::TempDir;
 use workbench::{
-    DeedAsk, FaultCode, JobState, Keychain, MessageColumn, Options, ProfileId, QueueAsk, QueueColumn, TargetChoice,
-    ViewAsk, Workbench,
+    DeedAsk, FaultCode, JobState, Keychain, MessageColumn, Options, ProfileId, QueueAsk, QueueColumn, Selection,
+    SendOptions, Sending, TargetChoice, ViewAsk, Workbench,
 };
 
 use crate::commands::{captures, connections, jobs, looks, profiles, queues};
@@ -99,11 +99,11 @@ async fn a_dead_letter_is_found_read_and_sent_home() {
     let failed = captures::open_view(app.state(), ask).await.expect("a filter by header");
     let failed = captures::page_view(app.state(), failed.view, 0, 1).await.expect("a page");
     let rejected = failed.rows.first().expect("some of them failed of that");
-    let redrive = DeedAsk::Redrive {
-        capture: peeked.capture,
-        messages: vec![rejected.n],
+    let redrive = DeedAsk::Send {
+        deed: Sending::Redrive,
+        from: Selection::Chosen { capture: peeked.capture, messages: vec![rejected.n] },
         to: TargetChoice::FailedIn,
-        keep_origin: false,
+        options: SendOptions::default(),
     };
     let plan = jobs::make_plan(app.state(), profile, redrive).await.expect("a plan");
     assert_eq!((plan.will_act, plan.removes_original), (1, true), "one message goes home: {plan:?}");

@@ -33,7 +33,7 @@ async fn keyboard_only() {
         window.keys(" ").await;
         window.read("peeked at").await;
 
-        tab_to_the_grid(&window).await;
+        window.until("the table of messages has the focus", IN_GRID).await;
         window.keys(&Key::Down).await;
         window.keys(&Key::Down).await;
         window.read("CS-2").await;

@@ -51,6 +51,9 @@ async fn the_sandbox_with_nothing_else() {
         window.press("Peek again").await;
         window.until("the message has left the queue", &format!("!document.querySelector(`[title={first}]`)")).await;
 
+        // The list is as it was left: dead-letter queues alone.
+        window.press("Queues").await;
+        window.press("Dead-letter queues").await;
         open_queue(&window, "orders.audit").await;
         window.press("Peek").await;
         window.read("1 of 1 peeked").await;

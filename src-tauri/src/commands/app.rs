@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use broker::Form;
 use serde::Serialize;
 use tauri::ipc::Channel;
-use tauri::{AppHandle, State};
+use tauri::{AppHandle, Manager, State};
 use tauri_plugin_dialog::DialogExt;
 use tokio::sync::oneshot;
 use workbench::{AppEvent, Workbench};
@@ -17,6 +17,8 @@ use crate::stream::{Tasks, forward};
 pub(crate) struct AppInfo {
     version: String,
     data_dir: PathBuf,
+    /// Where exports are proposed: a folder that the user looks into.
+    export_dir: PathBuf,
     kinds: Vec<KindInfo>,
 }
 
@@ -30,13 +32,20 @@ pub(crate) struct KindInfo {
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn app_info(workbench: State<'_, Workbench>) -> Answer<AppInfo> {
+pub(crate) async fn app_info(app: AppHandle, workbench: State<'_, Workbench>) -> Answer<AppInfo> {
+    let folders = [app.path().document_dir(), app.path().home_dir()];
     let kinds = workbench.drivers().iter();
     Ok(AppInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_dir: workbench.data_dir().to_owned(),
+        export_dir: first_there(folders.into_iter().flatten()).unwrap_or_else(|| workbench.data_dir().to_owned()),
         kinds: kinds.map(|driver| KindInfo { kind: driver.kind().to_string(), form: driver.form() }).collect(),
     })
+}
+
+/// The first of these that is a folder.
+fn first_there(folders: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    folders.into_iter().find(|folder| folder.is_dir())
 }
 
 #[tauri::command]
@@ -69,4 +78,17 @@ pub(crate) async fn choose_file(app: AppHandle) -> Answer<Option<String>> {
     let (chosen, answer) = oneshot::channel();
     app.dialog().file().pick_file(|path| drop(chosen.send(path)));
     Ok(answer.await.ok().flatten().map(|path| path.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exports_are_proposed_in_the_first_folder_that_is_there() {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let (missing, there) = (home.path().join("Documents"), home.path().to_owned());
+        assert_eq!(first_there([missing.clone(), there.clone()]), Some(there));
+        assert_eq!(first_there([missing]), None, "a folder is not made for it");
+    }
 }

@@ -1,5 +1,5 @@
 use tauri::State;
-use workbench::{AnswerFor, DeedAsk, JobId, JobView, PlanId, PlanView, ProfileId, Workbench};
+use workbench::{AnswerFor, DeedAsk, JobId, JobView, PlanId, PlanView, ProfileId, Resume, Workbench};
 
 use super::{Answer, fault};
 
@@ -25,7 +25,19 @@ pub(crate) async fn discard_plan(workbench: State<'_, Workbench>, plan: PlanId) 
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn stop_job(workbench: State<'_, Workbench>, job: JobId) -> Answer<()> {
-    workbench.stop_job(job).map_err(fault)
+    workbench.stop_job(job).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn pause_job(workbench: State<'_, Workbench>, job: JobId) -> Answer<()> {
+    workbench.pause_job(job).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn resume_job(workbench: State<'_, Workbench>, job: JobId, resume: Resume) -> Answer<()> {
+    workbench.resume_job(job, resume).await.map_err(fault)
 }
 
 #[tauri::command]

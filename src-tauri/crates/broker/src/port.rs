@@ -103,6 +103,10 @@ pub trait Broker: Debug + Send + Sync {
     /// the refusal lives here, below every front door. Needs read permission; what it does to the queue is its cost.
     async fn lease(&self, ask: Ask) -> Result<Arc<dyn Lease>>;
 
+    /// Destroys every message that is ready in that queue; how many they were. Nothing is copied and nothing comes back:
+    /// for a deed that was confirmed in plain words. Needs read permission (RabbitMQ).
+    async fn purge(&self, queue: &QueueName) -> Result<u64>;
+
     /// A way to publish, on a connection of its own. Needs write permission when used.
     async fn publisher(&self, order: Order) -> Result<Arc<dyn Publisher>>;
 

@@ -87,7 +87,8 @@ pub(crate) struct Delivery {
 
 #[derive(Debug)]
 pub(crate) struct Engine {
-    began: Timestamp,
+    /// Rates are means of no longer than since then.
+    metered_since: Timestamp,
     now: Timestamp,
     pub(crate) exchanges: BTreeMap<ExchangeName, Exchange>,
     pub(crate) queues: BTreeMap<QueueName, Queue>,
@@ -108,7 +109,7 @@ impl Engine {
     pub(crate) fn new(now: Timestamp) -> Self {
         let now = whole_milliseconds(now);
         Self {
-            began: now,
+            metered_since: now,
             now,
             exchanges: BTreeMap::from([("".into(), Exchange::new(None))]),
             queues: BTreeMap::new(),
@@ -126,9 +127,14 @@ impl Engine {
         self.now
     }
 
+    /// Forgets rates: they are not known until some time has passed.
+    pub(crate) fn meter_anew(&mut self) {
+        self.metered_since = self.now;
+    }
+
     /// A rate as of now.
     pub(crate) fn rate(&self, meter: &Meter) -> Option<f64> {
-        meter.per_second(self.began, self.now)
+        meter.per_second(self.metered_since, self.now)
     }
 
     /// Lets time pass until then: messages expire, consumers work. Time never runs back.

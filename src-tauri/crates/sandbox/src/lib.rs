@@ -164,6 +164,15 @@ impl Broker for Sandbox {
         Ok(Arc::new(lease::SandboxLease::open(&self.connection, ask)?))
     }
 
+    async fn purge(&self, queue: &QueueName) -> Result<u64> {
+        let doing = || format!("purge queue `{queue}`");
+        self.connection.shared.act(|state| {
+            state.reach(self.connection.id, doing)?;
+            state.queue_exists(queue, doing)?;
+            Ok(std::iter::from_fn(|| state.engine.consume(queue)).count() as u64)
+        })
+    }
+
     async fn publisher(&self, _order: Order) -> Result<Arc<dyn Publisher>> {
         // One lock for all keeps every batch in order: nothing is gained by giving order up.
         Ok(Arc::new(publish::SandboxPublisher::open(&self.connection)?))

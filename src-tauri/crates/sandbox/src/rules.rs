@@ -82,6 +82,10 @@ impl Rules for SandboxRules {
             return cost(Returning::Unknown, Some(unknown_type(&words)), words);
         };
         let (returning, refusal, words) = giving_back(&ask.queue, queue, returning);
+        if let Purpose::Take { .. } = ask.purpose {
+            let words = "Each message is copied here, then removed from the queue. Nothing is put back.";
+            return cost(returning, None, words.to_owned());
+        }
         cost(returning, refusal.or_else(|| expires(&ask.queue, queue)), words)
     }
 

@@ -258,9 +258,16 @@ impl Shared {
         self.stirred.subscribe()
     }
 
-    /// Lets time and traffic run while anybody is connected. Needs a runtime.
+    /// Lets time and traffic run while anybody is connected. Needs a runtime. While nobody was there was no traffic: that
+    /// it was none is not a rate.
     pub(crate) fn run(self: &Arc<Self>) {
-        if std::mem::replace(&mut self.lock().runs, true) {
+        let runs = self.act(|state| {
+            if !state.runs {
+                state.engine.meter_anew();
+            }
+            std::mem::replace(&mut state.runs, true)
+        });
+        if runs {
             return;
         }
         let mut running = Running { shared: Arc::clone(self), is_over: false };

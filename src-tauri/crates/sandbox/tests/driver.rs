@@ -58,6 +58,19 @@ async fn all_connections_of_a_driver_meet_the_same_broker() {
 }
 
 #[tokio::test]
+async fn rates_are_unknown_when_a_sandbox_was_just_opened_again() {
+    let driver = SandboxDriver::new();
+    open(&driver).await.close().await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let broker = open(&driver).await;
+    let measures = broker.measure(Scope::All).await.expect("it is open").value;
+    assert!(measures.queues.iter().all(|queue| queue.rate_in.is_none() && queue.rate_out.is_none()), "no traffic yet");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let measures = broker.measure(Scope::All).await.expect("it is open").value;
+    assert!(measures.queues.iter().all(|queue| queue.rate_in.is_some()), "a second has passed");
+}
+
+#[tokio::test]
 async fn the_story_goes_on_while_somebody_is_connected() {
     let driver = SandboxDriver::new();
     let broker = open(&driver).await;

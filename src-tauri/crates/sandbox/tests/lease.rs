@@ -5,7 +5,7 @@ mod kit;
 use std::time::Duration;
 
 use broker::{
-    Broker, ErrorKind, Facts, Hold, LeaseKey, MayReturn, Picked, Purpose, RemoveOutcome, Returned, Rules,
+    Broker, ErrorKind, Facts, Hold, LeaseKey, MayReturn, Picked, Purpose, RemoveOutcome, Returned, Returning, Rules,
     TopologyScope, WayOut,
 };
 use kit::{ask, bodies, drain, fill, keys, look, next, ready, run, to};
@@ -255,6 +255,15 @@ fn a_look_that_destroys_is_refused_unless_just_that_was_accepted() {
         (vec!["b".to_owned()], 1),
         "it was destroyed, as foretold"
     );
+}
+
+#[test]
+fn a_take_gives_nothing_back_and_is_not_refused_for_it() {
+    let sandbox = dangerous();
+    let cost = cost_of(&sandbox, &ask("dead", Purpose::Take { n: 10 }));
+    assert_eq!(cost.refusal, None);
+    assert!(cost.words.contains("Nothing is put back"), "{}", cost.words);
+    assert!(matches!(cost.returning, Returning::Destroys { .. }), "a dead connection gives back all the same");
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The activity log: every act of this computer, append-only.
 
+mod account;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::door::{BY_A_CLICK, Door};
 use crate::store::{Transaction, now};
 use crate::{ActivityId, AppEvent, CaptureId, Error, JobId, Profile, ProfileId, Result, Workbench};
 
@@ -18,11 +21,20 @@ pub enum Act {
     CarefulLook,
     Take,
     Redrive,
+    Move,
+    Copy,
+    Replay,
+    Discard,
+    Purge,
+    Undo,
     SendCopy,
     DiscardCopies,
     KeepSnapshot,
     RemoveCapture,
     Export,
+    /// A snapshot from a file.
+    Import,
+    Publish,
     MakeLookSafe,
     TakeBackLookSafe,
     Answer,
@@ -121,7 +133,7 @@ impl NewActivity {
             outcome: Outcome::Done,
             words: String::new(),
             broker_user: String::new(),
-            confirmed: "by a click".to_owned(),
+            confirmed: BY_A_CLICK.to_owned(),
             job: None,
             capture: None,
         }
@@ -165,7 +177,7 @@ impl NewActivity {
         self
     }
 
-    fn into_row(self) -> ActivityRow {
+    fn into_row(self, door: Door) -> ActivityRow {
         ActivityRow {
             id: ActivityId::new(),
             at: now(),
@@ -176,19 +188,13 @@ impl NewActivity {
             messages: self.messages,
             outcome: self.outcome,
             words: self.words,
-            by: account(),
+            by: format!("{}, {}", account::name(), door.place()),
             broker_user: self.broker_user,
-            confirmed: self.confirmed,
+            confirmed: door.confirmed(self.confirmed),
             job: self.job,
             capture: self.capture,
         }
     }
-}
-
-/// Who is at this computer, as the system says it.
-fn account() -> String {
-    let named = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok());
-    format!("{}, in the window", named.as_deref().unwrap_or("unknown account"))
 }
 
 impl Workbench {
@@ -199,7 +205,7 @@ impl Workbench {
 
     /// Writes a line.
     pub(crate) async fn note(&self, activity: NewActivity) -> Result<ActivityId> {
-        let row = activity.into_row();
+        let row = activity.into_row(self.inner.door.get());
         let id = row.id;
         self.inner.store.write(move |transaction| row.add(transaction)).await?;
         self.tell(AppEvent::ActivityChanged);

@@ -1,12 +1,16 @@
 //! The deeds: what a user wants done with brokers, in what order, until when, and what to remember. Names no vendor.
 
 mod activity;
+mod addresses;
 mod captures;
 mod connections;
+mod door;
+mod edits;
 mod error;
 mod id;
 mod jobs;
 mod profiles;
+mod publish;
 mod store;
 mod workbench;
 
@@ -20,12 +24,15 @@ pub use connections::{
     ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk, QueueColumn, QueueFilter,
     QueuePage, QueueRow, QueueView, Writes,
 };
+pub use door::Door;
+pub use edits::{Edit, EditPreview, EditRule, EditSide, EditStep, HeaderValue, run_as_edit_worker};
 pub use error::{Error, Fault, FaultCode, RefusedCode, Result, StoreTrouble};
 pub use id::{ActivityId, CaptureId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
-    Answer, AnswerFor, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine, PlanView,
-    StrippedLine, TargetChoice,
+    Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine,
+    PlanView, Resume, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
 };
 pub use profiles::{Environment, Profile, ProfileDraft, SavedProfile, SecretState};
+pub use publish::{PublishAsk, PublishOffer, Published, PublishedAs};
 pub use store::{Keychain, SecretKeeper};
 pub use workbench::{AppEvent, Options, PeekEnd, PeekProgress, Workbench};

@@ -91,17 +91,26 @@ impl Workbench {
     }
 
     /// Makes a profile, or changes one. `secret` `None` keeps the one that is there, an empty one takes it away. Where it
-    /// cannot be kept the profile is saved all the same, and the reason comes back.
+    /// cannot be kept the profile is saved all the same, and the reason comes back. Its open connection is closed where
+    /// the settings or the secret are others now, and goes on otherwise.
     ///
-    /// Fails with [`Error::Invalid`] where the name is empty or taken or a setting is missing or impossible, and with
-    /// [`Error::NoSuch`] where the profile or the kind of broker does not exist.
+    /// Fails with [`Error::Invalid`] where the name is empty or taken or a setting is missing or impossible, with
+    /// [`Error::NoSuch`] where the profile or the kind of broker does not exist, and with [`crate::RefusedCode::Busy`]
+    /// where a job runs on the connection that would be closed.
     pub async fn save_profile(&self, draft: ProfileDraft, secret: Option<String>) -> Result<SavedProfile> {
         let secret = secret.map(Zeroizing::new);
         let form = self.driver(&draft.kind)?.form();
-        let mut profile = self.drafted(draft, &form).await?;
+        let secret = secret.filter(|_| form.secret_label.is_some());
+        let before = match draft.id {
+            Some(id) => Some(self.profile(id).await?),
+            None => None,
+        };
+        let mut profile = drafted(draft, before.as_ref(), &form)?;
+        let reaches_otherwise = secret.is_some() || before.is_some_and(|before| before.settings != profile.settings);
+        if reaches_otherwise {
+            self.may_close(profile.id)?;
+        }
         let saved = profile.clone();
-        self.close_connection(profile.id).await?;
-        self.forget_secret(profile.id);
         let taken = self.inner.store.write(move |transaction| {
             let taken = Profile::name_taken(transaction, saved.id, &saved.name)?;
             if !taken {
@@ -112,9 +121,15 @@ impl Workbench {
         if taken.await? {
             return Err(invalid(format!("there is a profile named `{}` already", profile.name)));
         }
+        if reaches_otherwise {
+            self.shut_connection(profile.id).await;
+            self.forget_secret(profile.id);
+        } else {
+            self.adopt_profile(&profile);
+        }
         let secret_not_kept = match secret {
-            Some(secret) if form.secret_label.is_some() => self.keep_secret(&mut profile, &secret).await?,
-            _ => None,
+            Some(secret) => self.keep_secret(&mut profile, &secret).await?,
+            None => None,
         };
         self.tell(AppEvent::ProfilesChanged);
         Ok(SavedProfile { profile, secret_not_kept })
@@ -123,7 +138,8 @@ impl Workbench {
     /// Removes a profile and its secret. Its captures stay.
     ///
     /// Fails with [`Error::Store`], and removes nothing, where the keychain holds its secret and will not let go of it:
-    /// save the profile without a secret first.
+    /// save the profile without a secret first. Refused with [`crate::RefusedCode::Busy`] while a job runs on its
+    /// connection.
     pub async fn remove_profile(&self, id: ProfileId) -> Result<()> {
         let profile = self.profile(id).await?;
         self.close_connection(id).await?;
@@ -172,30 +188,6 @@ impl Workbench {
         self.inner.store.write(add).await
     }
 
-    /// The draft as the profile that it becomes, checked.
-    async fn drafted(&self, draft: ProfileDraft, form: &Form) -> Result<Profile> {
-        let name = draft.name.trim().to_owned();
-        if name.is_empty() {
-            return Err(invalid("a profile needs a name"));
-        }
-        if name.chars().count() > NAME_MAX || name.contains(char::is_control) {
-            return Err(invalid(format!("a profile's name is one line of at most {NAME_MAX} characters")));
-        }
-        let settings = checked(&draft.settings, form)?;
-        let (id, secret, created_at) = match draft.id {
-            None => (ProfileId::new(), SecretState::None, now()),
-            Some(id) => {
-                let before = self.profile(id).await?;
-                if before.kind != draft.kind {
-                    return Err(invalid("a profile stays with its kind of broker: make a new one"));
-                }
-                (id, before.secret, before.created_at)
-            }
-        };
-        let ProfileDraft { kind, environment, read_only, .. } = draft;
-        Ok(Profile { id, name, kind, environment, read_only, settings, secret, created_at })
-    }
-
     /// Keeps the secret, or takes it away where it is empty. Why it was not kept, if it was not.
     async fn keep_secret(&self, profile: &mut Profile, secret: &str) -> Result<Option<String>> {
         let secrets = &self.inner.secrets;
@@ -219,8 +211,29 @@ fn invalid(why: impl Into<String>) -> Error {
     Error::Invalid { why: why.into() }
 }
 
+/// The draft as the profile that it becomes, checked. `before`: the one that it changes.
+fn drafted(draft: ProfileDraft, before: Option<&Profile>, form: &Form) -> Result<Profile> {
+    let name = draft.name.trim().to_owned();
+    if name.is_empty() {
+        return Err(invalid("a profile needs a name"));
+    }
+    if name.chars().count() > NAME_MAX || name.contains(char::is_control) {
+        return Err(invalid(format!("a profile's name is one line of at most {NAME_MAX} characters")));
+    }
+    let settings = checked(&draft.settings, form)?;
+    let (id, secret, created_at) = match before {
+        None => (ProfileId::new(), SecretState::None, now()),
+        Some(before) if before.kind != draft.kind => {
+            return Err(invalid("a profile stays with its kind of broker: make a new one"));
+        }
+        Some(before) => (before.id, before.secret, before.created_at),
+    };
+    let ProfileDraft { kind, environment, read_only, .. } = draft;
+    Ok(Profile { id, name, kind, environment, read_only, settings, secret, created_at })
+}
+
 /// The settings that the form knows, without what is empty.
-fn checked(settings: &Settings, form: &Form) -> Result<Settings> {
+pub(crate) fn checked(settings: &Settings, form: &Form) -> Result<Settings> {
     let mut kept = Vec::new();
     for field in &form.fields {
         match settings.get(&field.name) {

@@ -7,9 +7,10 @@ use tokio::sync::broadcast;
 
 use crate::captures::Captures;
 use crate::connections::Connections;
+use crate::door::OwnDoor;
 use crate::jobs::Jobs;
 use crate::store::{SecretKeeper, Store};
-use crate::{CaptureId, ConnectionView, Error, JobId, ProfileId, Result};
+use crate::{CaptureId, ConnectionView, Error, JobId, Result};
 
 /// Events that wait for a slow listener; a listener that falls behind is told to read everything anew.
 const EVENTS_MAX: usize = 1024;
@@ -29,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) connections: Connections,
     pub(crate) captures: Captures,
     pub(crate) jobs: Jobs,
+    pub(crate) door: OwnDoor,
     pub(crate) events: broadcast::Sender<AppEvent>,
 }
 
@@ -109,6 +111,7 @@ impl Workbench {
             connections: Connections::default(),
             captures,
             jobs,
+            door: OwnDoor::default(),
             events,
         };
         let workbench = Self { inner: Arc::new(inner) };
@@ -153,10 +156,5 @@ impl Workbench {
     pub async fn close(&self) {
         self.stop_all_jobs().await;
         self.close_all_connections().await;
-    }
-
-    #[allow(dead_code, reason = "used by the deeds that follow a profile's connection")]
-    pub(crate) fn profile_missing(profile: ProfileId) -> Error {
-        Error::NoSuch { what: "profile", name: profile.to_string() }
     }
 }

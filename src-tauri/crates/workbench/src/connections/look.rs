@@ -28,13 +28,12 @@ impl Workbench {
     /// What looking at the first `n` messages of a queue would do, asked of the broker just now. Reads no message.
     pub async fn offer_look(&self, profile: ProfileId, queue: QueueName, n: u64) -> Result<LookOffer> {
         let live = self.live(profile)?;
-        let facts = self.facts(&live, Some(&queue)).await?;
+        let (facts, depth) = self.facts_of(&live, &queue).await?;
         let cost = live.rules.look(&facts, &look_ask(&queue, n));
-        let ready = live.broker.depth(&queue).await?.ready;
         let offers_guard = cost.refusal.as_ref().is_some_and(|refusal| refusal.ways.contains(&WayOut::MakeSafe));
         let applied = self.inner.store.guard_of(profile, &queue).await?.is_some();
         let guard = if offers_guard || applied { Some(self.guard_view(&live, &queue).await?) } else { None };
-        Ok(LookOffer { cost, ready: Some(ready), guard })
+        Ok(LookOffer { cost, ready: Some(depth.ready), guard })
     }
 
     /// The change that would make looking at that queue safe, and whether it is in place. Reads only.

@@ -1,5 +1,7 @@
 //! Open connections: their brokers, what they last said, and the lock on writes.
 
+mod asking;
+mod dead_letters;
 mod exchanges;
 mod look;
 mod open;
@@ -29,6 +31,8 @@ pub(crate) use watch::Watched;
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: Mutex<HashMap<ProfileId, Arc<Connection>>>,
+    /// Being opened now; the token calls it off.
+    opening: Mutex<HashMap<ProfileId, CancellationToken>>,
     /// Secrets of profiles that are asked each time, for this session only.
     asked: Mutex<HashMap<ProfileId, Secret>>,
 }
@@ -36,7 +40,7 @@ pub(crate) struct Connections {
 /// One open connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) live: Live,
+    live: Mutex<Live>,
     watched: Mutex<Watched>,
     /// Wakes the poller: refresh now, or paused changed.
     wake: Notify,
@@ -58,6 +62,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Connection {
+    pub(crate) fn live(&self) -> Live {
+        lock(&self.live).clone()
+    }
+
     pub(crate) fn watched(&self) -> MutexGuard<'_, Watched> {
         lock(&self.watched)
     }
@@ -80,6 +88,6 @@ impl Workbench {
 
     /// The broker behind an open connection. [`Error::NotOpen`] where it is not.
     pub(crate) fn live(&self, profile: ProfileId) -> Result<Live> {
-        Ok(self.open_one(profile)?.live.clone())
+        Ok(self.open_one(profile)?.live())
     }
 }

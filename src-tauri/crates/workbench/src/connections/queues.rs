@@ -44,7 +44,7 @@ fn page(watched: &Watched, ask: &QueueAsk) -> QueuePage {
         .queues
         .iter()
         .filter(|queue| needle.is_empty() || queue.name.as_str().to_lowercase().contains(&needle))
-        .map(|queue| Candidate::new(queue, measured.get(&queue.name).copied()))
+        .map(|queue| Candidate::new(watched, queue, measured.get(&queue.name).copied()))
         .collect();
     let counts = FILTERS.map(|filter| (filter, count(named.iter().filter(|queue| queue.passes(filter)).count())));
     let mut shown: Vec<_> =
@@ -69,17 +69,19 @@ fn by_name(measures: Option<&Partial<Measures>>) -> HashMap<&QueueName, &QueueMe
 struct Candidate<'a> {
     queue: &'a Queue,
     measure: Option<&'a QueueMeasure>,
+    is_dead_letter_queue: bool,
     drain: Drain,
 }
 
 impl<'a> Candidate<'a> {
-    fn new(queue: &'a Queue, measure: Option<&'a QueueMeasure>) -> Self {
-        Self { queue, measure, drain: drain(queue, measure) }
+    fn new(watched: &Watched, queue: &'a Queue, measure: Option<&'a QueueMeasure>) -> Self {
+        let is_dead_letter_queue = watched.dead_letter_queues.contains(&queue.name);
+        Self { queue, measure, is_dead_letter_queue, drain: drain(is_dead_letter_queue, measure) }
     }
 
     fn passes(&self, filter: QueueFilter) -> bool {
         match filter {
-            QueueFilter::DeadLetterQueues => is_parking(self.queue, self.measure),
+            QueueFilter::DeadLetterQueues => is_parking(self.is_dead_letter_queue, self.measure),
             QueueFilter::NoConsumers => self.measure.is_some_and(|measure| measure.consumers == Some(0)),
             QueueFilter::Growing => self.drain == Drain::Growing,
             QueueFilter::NotEmpty => self.measure.is_some_and(|measure| measure.ready.is_some_and(|ready| ready > 0)),
@@ -132,7 +134,7 @@ impl<'a> Candidate<'a> {
             bytes: measure.bytes,
             oldest_at: measure.oldest_at,
             approximate: measure.approximate,
-            is_dead_letter_queue: self.queue.is_dead_letter_queue,
+            is_dead_letter_queue: self.is_dead_letter_queue,
             drain: self.drain,
             trend: trend(watched, &self.queue.name, |sample| sample.ready),
             state: measure.state.filter(|state| state != "running"),
@@ -164,13 +166,13 @@ fn drain_rank(drain: Drain) -> Option<u64> {
 }
 
 /// Dead letters wait here for a person. Where a consumer reads, they are part of a retry loop.
-pub(super) fn is_parking(queue: &Queue, measure: Option<&QueueMeasure>) -> bool {
+pub(super) fn is_parking(is_dead_letter_queue: bool, measure: Option<&QueueMeasure>) -> bool {
     let is_read = measure.and_then(|measure| measure.consumers).is_some_and(|consumers| consumers > 0);
-    queue.is_dead_letter_queue && !is_read
+    is_dead_letter_queue && !is_read
 }
 
-fn drain(queue: &Queue, measure: Option<&QueueMeasure>) -> Drain {
-    if is_parking(queue, measure) {
+fn drain(is_dead_letter_queue: bool, measure: Option<&QueueMeasure>) -> Drain {
+    if is_parking(is_dead_letter_queue, measure) {
         return Drain::DeadLetterQueue;
     }
     let Some(measure) = measure else { return Drain::Unknown };
@@ -206,7 +208,7 @@ fn trend<T>(watched: &Watched, queue: &QueueName, get: impl Fn(&Sample) -> Optio
 
 fn view(watched: &Watched, topology: &Partial<Topology>, queue: &Queue) -> QueueView {
     let measured = by_name(watched.measures.as_deref());
-    let row = Candidate::new(queue, measured.get(&queue.name).copied()).row(watched);
+    let row = Candidate::new(watched, queue, measured.get(&queue.name).copied()).row(watched);
     let routes = &topology.value.dead_letter_routes;
     let here = Destination::Queue(queue.name.clone());
     let bindings = topology.value.bindings.iter().filter(|binding| binding.destination == here);
@@ -262,8 +264,7 @@ mod tests {
 
     #[test]
     fn the_time_to_drain_is_a_word_where_it_is_no_time() {
-        let queue = Queue::default();
-        let of = |measure: QueueMeasure| drain(&queue, Some(&measure));
+        let of = |measure: QueueMeasure| drain(false, Some(&measure));
         assert_eq!(of(measure(0, 0, 0.0, 0.0)), Drain::Empty, "nothing waits");
         assert_eq!(of(measure(9, 0, 0.0, 0.0)), Drain::NoConsumers, "nobody reads");
         assert_eq!(of(measure(9, 1, 0.0, 0.0)), Drain::Stuck, "somebody reads and nothing moves");
@@ -271,14 +272,15 @@ mod tests {
         assert_eq!(of(measure(9, 1, 5.0, 2.0)), Drain::Growing, "more in than out");
         assert_eq!(of(measure(90, 1, 1.0, 4.0)), Drain::Seconds { seconds: 30 }, "90 at 3 a second");
         assert_eq!(of(QueueMeasure::default()), Drain::Unknown, "nothing is known");
+        let first = QueueMeasure { rate_in: None, rate_out: None, ..measure(9, 1, 0.0, 0.0) };
+        assert_eq!(of(first), Drain::Unknown, "the rates are not known yet");
     }
 
     #[test]
     fn dead_letters_that_somebody_reads_are_part_of_a_loop() {
-        let queue = Queue { is_dead_letter_queue: true, ..Queue::default() };
-        assert_eq!(drain(&queue, Some(&measure(9, 0, 0.0, 0.0))), Drain::DeadLetterQueue);
-        assert_eq!(drain(&queue, None), Drain::DeadLetterQueue, "not known to be read");
-        assert_eq!(drain(&queue, Some(&measure(9, 1, 5.0, 2.0))), Drain::Growing);
+        assert_eq!(drain(true, Some(&measure(9, 0, 0.0, 0.0))), Drain::DeadLetterQueue);
+        assert_eq!(drain(true, None), Drain::DeadLetterQueue, "not known to be read");
+        assert_eq!(drain(true, Some(&measure(9, 1, 5.0, 2.0))), Drain::Growing);
     }
 
     #[test]

@@ -1,11 +1,14 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Facts, Health, Measures, Missing, Partial, QueueName, Scope, Topology, TopologyScope};
+use broker::{
+    Depth, Facts, Health, Measures, Missing, Partial, QueueMeasure, QueueName, Scope, Topology, TopologyScope,
+};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::dead_letters::dead_letter_queues;
 use super::queues::is_parking;
 use super::{Connection, Freshness, Live, Writes};
 use crate::{AppEvent, ProfileId, Result, Workbench};
@@ -25,6 +28,8 @@ pub(crate) struct Watched {
     pub(super) lock: Writes,
     pub(super) freshness: Freshness,
     pub(super) topology: Option<Arc<Partial<Topology>>>,
+    /// Of that topology.
+    pub(super) dead_letter_queues: HashSet<QueueName>,
     pub(super) measures: Option<Arc<Partial<Measures>>>,
     pub(super) history: HashMap<QueueName, VecDeque<Sample>>,
     pub(super) generation: u32,
@@ -50,11 +55,10 @@ impl Watched {
 
     /// Ready in all dead-letter queues; `None` as soon as one of them is not known.
     pub(super) fn dead_letters(&self) -> Option<u64> {
-        let (topology, measures) = (self.topology.as_ref()?, self.measures.as_ref()?);
+        let (_, measures) = (self.topology.as_ref()?, self.measures.as_ref()?);
         let measured: HashMap<_, _> = measures.value.queues.iter().map(|queue| (&queue.name, queue)).collect();
-        let queues = topology.value.queues.iter().map(|queue| (queue, measured.get(&queue.name).copied()));
-        let dead = queues.filter(|(queue, measure)| is_parking(queue, *measure));
-        dead.map(|(_, measure)| measure?.ready).sum()
+        let measures = self.dead_letter_queues.iter().map(|queue| measured.get(queue).copied());
+        measures.filter(|measure| is_parking(true, *measure)).map(|measure| measure?.ready).sum()
     }
 
     pub(super) fn missing(&self) -> Vec<Missing> {
@@ -98,7 +102,7 @@ pub(super) fn count(n: usize) -> u32 {
 impl Workbench {
     /// Asks the broker again and again until the connection is closed.
     pub(super) async fn watch(self, connection: Arc<Connection>) {
-        let mut health = connection.live.broker.health();
+        let mut health = connection.live().broker.health();
         let mut topology_due = Instant::now();
         loop {
             let (paused, lost) = {
@@ -112,6 +116,9 @@ impl Workbench {
                     topology_due = Instant::now() + TOPOLOGY_EVERY;
                 }
                 pause = self.read_measures(&connection).await;
+            }
+            if connection.closed.is_cancelled() {
+                return;
             }
             self.tell_connection(&connection);
             tokio::select! {
@@ -136,9 +143,10 @@ impl Workbench {
     }
 
     async fn read_topology(&self, connection: &Connection) {
-        match connection.live.broker.topology(TopologyScope::All).await {
+        match connection.live().broker.topology(TopologyScope::All).await {
             Ok(topology) => {
                 let mut watched = connection.watched();
+                watched.dead_letter_queues = dead_letter_queues(&topology.value);
                 watched.topology = Some(Arc::new(topology));
                 watched.generation = watched.generation.wrapping_add(1);
             }
@@ -149,7 +157,7 @@ impl Workbench {
     /// Reads the counts; returns how long to wait before the next time.
     async fn read_measures(&self, connection: &Connection) -> Duration {
         let began = Instant::now();
-        let measured = connection.live.broker.measure(Scope::All).await;
+        let measured = connection.live().broker.measure(Scope::All).await;
         let took = began.elapsed();
         let mut watched = connection.watched();
         match measured {
@@ -187,9 +195,28 @@ impl Workbench {
         Ok(())
     }
 
-    /// What the rules need to know: read anew for `queue`, or whole where no queue is given. Counts are the last ones.
-    pub(crate) async fn facts(&self, live: &Live, queue: Option<&QueueName>) -> Result<Facts> {
-        let scope = queue.map_or(TopologyScope::All, |queue| TopologyScope::Queue(queue.clone()));
+    /// What the rules need to know of everything: the topology is read anew, counts are the last ones.
+    pub(crate) async fn facts(&self, live: &Live) -> Result<Facts> {
+        self.facts_within(live, TopologyScope::All).await
+    }
+
+    /// What the rules need to know of one queue, and how many messages are in it: both read anew.
+    pub(crate) async fn facts_of(&self, live: &Live, queue: &QueueName) -> Result<(Facts, Depth)> {
+        let scope = TopologyScope::Queue(queue.clone());
+        let (facts, depth) = tokio::join!(self.facts_within(live, scope), live.broker.depth(queue));
+        let (mut facts, depth) = (facts?, depth?);
+        let measures = &mut facts.measures.get_or_insert_default().value.queues;
+        let at = measures.iter().position(|measure| measure.name == *queue).unwrap_or_else(|| {
+            measures.push(QueueMeasure { name: queue.clone(), ..QueueMeasure::default() });
+            measures.len() - 1
+        });
+        let measure = &mut measures[at];
+        measure.ready = Some(depth.ready);
+        measure.consumers = depth.consumers.or(measure.consumers);
+        Ok((facts, depth))
+    }
+
+    async fn facts_within(&self, live: &Live, scope: TopologyScope) -> Result<Facts> {
         let topology = live.broker.topology(scope).await?;
         let measures = self.open_one(live.profile.id)?.watched().measures.clone();
         Ok(Facts {

@@ -18,7 +18,7 @@ impl Workbench {
                 watched.lock = if on { Writes::Until { at: until } } else { Writes::Locked };
             }
         }
-        let live = &connection.live;
+        let live = connection.live();
         let (act, words) = match on {
             true => (Act::TurnWritesOn, format!("for {WRITES_MIN} minutes")),
             false => (Act::TurnWritesOff, "locked again".to_owned()),
@@ -37,7 +37,7 @@ impl Workbench {
         let connection = self.open_one(profile)?;
         let writes = connection.watched().writes();
         if writes == Writes::Locked {
-            let why = format!("`{}` is read-only: turn on writes first", connection.live.profile.name);
+            let why = format!("`{}` is read-only: turn on writes first", connection.live().profile.name);
             return Err(Error::Refused { code: RefusedCode::ReadOnly, why });
         }
         Ok(())

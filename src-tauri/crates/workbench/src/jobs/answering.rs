@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use broker::Target;
 
+use super::ending::RunEnd;
 use super::machine::{Quest, Work};
 use super::reckoning;
 use super::row::{Errand, Row};
-use super::starting::{Undertaking, busy};
+use super::running::Undertaking;
+use super::starting::busy;
 use super::{Answer, AnswerFor, JobState, JobView, MessageState, plan};
 use crate::activity::NewActivity;
-use crate::store::JobRecord;
+use crate::store::{JobRecord, RowsOf};
 use crate::{Act, AppEvent, Error, JobId, Outcome, Result, Workbench};
 
 impl Workbench {
@@ -34,8 +36,14 @@ impl Workbench {
             self.may_write(record.profile)?;
         }
         let owner = self.inner.jobs.own(job)?.ok_or_else(|| busy("the job"))?;
-        let entries = self.inner.store.job_entries(job).await?;
-        let next_n = entries.iter().map(|entry| entry.row.n).max().unwrap_or(0) + 1;
+        let now = self.job_record(job).await?.state;
+        if now != shown.state {
+            owner.give_up(Some(now));
+            let why = format!("job {} has changed meanwhile: look at it again", shown.number);
+            return Err(Error::Invalid { why });
+        }
+        let entries = self.inner.store.job_entries(job, RowsOf::Open).await?;
+        let next_n = self.inner.store.last_n(job).await? + 1;
         let (mut rows, mut left) = (Vec::new(), Vec::new());
         for row in entries.into_iter().map(|entry| entry.row) {
             let Some(answer) = wanted.get(&row.n) else { continue };
@@ -47,18 +55,21 @@ impl Workbench {
         self.note_answers(&record, &wanted).await?;
         self.inner.store.write_rows(job, left).await?;
         if rows.is_empty() {
-            self.finish_job(job, Some((None, false)), record.fault.clone()).await?;
+            let state = self.finish_job(job, Some(RunEnd::default()), record.fault.clone()).await?;
+            owner.give_up(Some(state));
         } else {
+            let live = Some(self.live(record.profile)?);
             let state = JobState::Running;
             self.inner.store.set_job_state(job, state, record.outcome.clone(), None, None).await?;
-            let live = Some(self.live(record.profile)?);
             let writer = match (record.capture, rows.iter().any(|row| row.errand.starts_in_queue())) {
                 (Some(capture), true) => Some(self.inner.captures.reopen(capture).await?),
                 _ => None,
             };
             let (limits, wary) = plan::limits(record.cost.as_ref());
-            let work = Work { quest: Quest::Rows, rows, next_n, wary, limits };
-            let run = self.undertake(Undertaking { record, owner, live, writer, work });
+            let work = Work { quest: Quest::Rows, rows, next_n, leave: HashMap::new(), wary, limits };
+            let to = record.ask.as_ref().and_then(|ask| ask.options().to_profile);
+            let to = to.map(|profile| self.live(profile)).transpose()?;
+            let run = self.undertake(Undertaking { record, owner, live, to, writer, work, canary: None });
             if let Err(error) = run.await {
                 tracing::error!(%error, %job, "answers broke off");
             }
@@ -90,7 +101,7 @@ impl Workbench {
 }
 
 /// The row with what the user wants done; what is sent from our copy without a target goes back where it came from.
-fn answered(mut row: Row, errand: Errand, record: &JobRecord) -> Row {
+pub(super) fn answered(mut row: Row, errand: Errand, record: &JobRecord) -> Row {
     row.errand = errand;
     if errand == Errand::SendCopy && row.target.is_none() {
         row.target = record.queue.clone().map(|queue| Target::Queue { queue });

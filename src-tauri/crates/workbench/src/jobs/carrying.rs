@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Ask, Error as BrokerError, ErrorKind, Hold, LeaseKey, PublishOutcome, Purpose, RemoveOutcome};
+use broker::{
+    Ask, Error as BrokerError, ErrorKind, Hold, LeaseKey, Outgoing, PublishOutcome, Publisher, Purpose, RemoveOutcome,
+};
 use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::desk::Desk;
@@ -50,7 +53,7 @@ pub(super) async fn carry_out(desk: Arc<Desk>, command: Command) -> Option<Event
             Err(error) => Event::NotCopied { batch, trouble: desk.trouble(&error) },
         },
         Command::Remove { batch, lease, keys } => Event::Removed { batch, outcomes: desk.remove(lease, &keys).await },
-        Command::Discard { batch, numbers } => Event::Removed { batch, outcomes: desk.discard(&numbers).await },
+        Command::GiveUp { batch, numbers } => Event::Removed { batch, outcomes: desk.give_up(&numbers).await },
         Command::Close { lease } => {
             let returned = desk.close(lease).await;
             Event::Closed { lease, returned: returned.map_err(|error| desk.trouble(&error)).ok() }
@@ -81,28 +84,51 @@ pub(super) async fn prepare(
     batch: BatchNo,
     messages: &[ToPublish],
 ) -> Result<BoxFuture<'static, Event>, Event> {
-    let ready = async {
-        let publisher = desk.publisher().await?.clone();
-        let mut outgoing = Vec::with_capacity(messages.len());
-        for message in messages {
-            outgoing.push(desk.outgoing(message).await?);
-        }
-        Ok((publisher, outgoing))
-    };
-    let (publisher, outgoing) = match ready.await {
-        Ok(ready) => ready,
+    let ways = match ways(desk, messages).await {
+        Ok(ways) => ways,
         Err(error) => return Err(Event::NotPublished { batch, trouble: desk.trouble(&error) }),
     };
-    let desk = desk.clone();
+    let (desk, n) = (desk.clone(), messages.len());
     Ok(Box::pin(async move {
-        let n = outgoing.len();
-        let outcomes = match timeout(PUBLISH_WAIT, publisher.publish(outgoing)).await {
-            Ok(outcomes) => outcomes,
-            Err(_) => vec![PublishOutcome::Unknown("no answer in time".to_owned()); n],
-        };
+        let unanswered = || PublishOutcome::Unknown("no answer in time".to_owned());
+        let mut outcomes: Vec<_> = std::iter::repeat_with(unanswered).take(n).collect();
+        for Way { publisher, places, outgoing } in ways {
+            if let Ok(answers) = timeout(PUBLISH_WAIT, publisher.publish(outgoing)).await {
+                places.into_iter().zip(answers).for_each(|(place, answer)| outcomes[place] = answer);
+            }
+        }
         desk.note_unanswered(&outcomes);
         Event::Published { batch, outcomes }
     }))
+}
+
+/// What goes out by one publisher, with its places in the batch.
+struct Way {
+    publisher: Arc<dyn Publisher>,
+    places: Vec<usize>,
+    outgoing: Vec<Outgoing>,
+}
+
+/// What is put back goes to where it came from, the rest to the target. Mostly there is one way.
+async fn ways(desk: &Desk, messages: &[ToPublish]) -> Result<Vec<Way>> {
+    let mut ways = Vec::new();
+    for back in [false, true] {
+        let goes = |message: &ToPublish| !desk.has_two_ways() || message.target.is_none() == back;
+        let places: Vec<_> = (0..messages.len()).filter(|place| goes(&messages[*place])).collect();
+        if places.is_empty() {
+            continue;
+        }
+        let publisher = desk.publisher(back).await?.clone();
+        let mut outgoing = Vec::with_capacity(places.len());
+        for place in &places {
+            outgoing.push(desk.outgoing(&messages[*place]).await?);
+        }
+        ways.push(Way { publisher, places, outgoing });
+        if !desk.has_two_ways() {
+            break;
+        }
+    }
+    Ok(ways)
 }
 
 async fn write_down(desk: &Desk, rows: Vec<Row>) -> Result<()> {
@@ -191,7 +217,7 @@ impl Desk {
         }
     }
 
-    async fn discard(&self, numbers: &[u64]) -> Vec<RemoveOutcome> {
+    async fn give_up(&self, numbers: &[u64]) -> Vec<RemoveOutcome> {
         let done = match self.capture {
             Some(capture) => self.captures.set_only_here(capture, numbers, false).await,
             None => Ok(()),
@@ -212,10 +238,10 @@ impl Desk {
 
     /// Closes what the run opened for itself.
     pub(super) async fn clear(&self) {
-        if let Some(publisher) = self.publisher.get()
-            && let Err(error) = publisher.close().await
-        {
-            tracing::debug!(%error, "the publisher did not close in order");
+        for publisher in [&self.publisher, &self.home].into_iter().filter_map(OnceCell::get) {
+            if let Err(error) = publisher.close().await {
+                tracing::debug!(%error, "the publisher did not close in order");
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use broker::{
 };
 use tokio::sync::OnceCell;
 
-use super::lock;
-use super::machine::{LeaseNo, Seen, ToPublish, Trouble};
+use super::machine::{LeaseNo, Seen, ToPublish, Trouble, Way};
+use super::{SendOptions, TargetChoice, drafting, lock};
 use crate::captures::{CaptureWriter, Captures};
 use crate::connections::Live;
 use crate::store::{JobRecord, Store};
@@ -29,6 +29,12 @@ pub(super) struct Desk {
     pub(super) listed: OnceCell<()>,
     pub(super) source: Option<QueueName>,
     pub(super) accepted: Option<LookCost>,
+    /// Where messages are sent; `None`: where they came from.
+    pub(super) to: Option<Live>,
+    /// Where each message goes, for rows that do not say.
+    pub(super) choice: Option<TargetChoice>,
+    pub(super) options: SendOptions,
+    /// What is put back says what was left out of it.
     pub(super) keep_origin: bool,
     /// Where copies are written.
     pub(super) writer: Option<CaptureWriter>,
@@ -36,7 +42,10 @@ pub(super) struct Desk {
     pub(super) capture: Option<CaptureId>,
     pub(super) leases: Mutex<HashMap<LeaseNo, Arc<dyn Lease>>>,
     pub(super) bodies: Mutex<HashMap<(LeaseNo, LeaseKey), Leased>>,
+    /// To where messages are sent.
     pub(super) publisher: OnceCell<Arc<dyn Publisher>>,
+    /// To where they came from, if that is another connection.
+    pub(super) home: OnceCell<Arc<dyn Publisher>>,
     /// The first thing that went wrong.
     pub(super) fault: Mutex<Option<Fault>>,
 }
@@ -44,6 +53,10 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn live(&self) -> Result<&Live> {
         self.live.as_ref().ok_or_else(|| Error::Invalid { why: "this deed touches no broker".to_owned() })
+    }
+
+    pub(super) fn to(&self) -> Result<&Live> {
+        self.to.as_ref().map_or_else(|| self.live(), Ok)
     }
 
     pub(super) fn source(&self) -> Result<&QueueName> {
@@ -67,9 +80,18 @@ impl Desk {
         found.ok_or_else(|| BrokerError::new(ErrorKind::Lost, "use the hold", "it is gone").into())
     }
 
-    pub(super) async fn publisher(&self) -> Result<&Arc<dyn Publisher>> {
-        let live = self.live()?;
-        Ok(self.publisher.get_or_try_init(|| live.broker.publisher(Order::Strict)).await?)
+    /// What is put back goes another way than what is sent.
+    pub(super) fn has_two_ways(&self) -> bool {
+        self.to.is_some()
+    }
+
+    /// The way to the target, or back to the source.
+    pub(super) async fn publisher(&self, back: bool) -> Result<&Arc<dyn Publisher>> {
+        let (live, publisher) = match (&self.to, back) {
+            (Some(_), true) => (self.live()?, &self.home),
+            _ => (self.to()?, &self.publisher),
+        };
+        Ok(publisher.get_or_try_init(|| live.broker.publisher(Order::Strict)).await?)
     }
 
     /// Keeps the body and tells the machine the rest.
@@ -80,9 +102,19 @@ impl Desk {
             may_return: leased.may_return,
             body_bytes: leased.message.body.len() as u64,
             ours: self.own_number(&leased.message),
+            way: self.way(&leased.message),
         };
         lock(&self.bodies).insert((lease, leased.lease_key), leased);
         seen
+    }
+
+    fn way(&self, message: &Message) -> Option<Way> {
+        let choice = self.choice.as_ref()?;
+        let rules = &self.live.as_ref()?.rules;
+        Some(match drafting::target_of(choice, rules.as_ref(), message) {
+            Ok(target) => Way::To(target),
+            Err(why) => Way::Stays(why),
+        })
     }
 
     fn own_number(&self, message: &Message) -> Option<u64> {
@@ -93,19 +125,23 @@ impl Desk {
     /// The message as it is sent, with what was left out of it kept where that is wanted.
     pub(super) async fn outgoing(&self, ask: &ToPublish) -> Result<Outgoing> {
         let message = self.message(ask).await?;
+        // It goes back into its own queue, and not to another connection.
         let puts_back = ask.target.is_none();
         let target = match &ask.target {
             Some(target) => target.clone(),
             None => Target::Queue { queue: self.source()?.clone() },
         };
-        let prepared = self.live()?.rules.prepare(&message, &target);
+        let to = if puts_back { self.live()? } else { self.to()? };
+        let prepared = to.rules.prepare(&message, &target);
         let mut outgoing = prepared.outgoing;
         if (self.keep_origin || puts_back) && !prepared.stripped.is_empty() {
             let kept: Table =
                 prepared.stripped.into_iter().map(|part| (Name::from(part.name.as_str()), part.value)).collect();
             outgoing.headers.set(ORIGIN_HEADER, Value::Table(kept));
         }
-        outgoing.redrive = Some(RedriveId { job: self.job.uuid(), n: ask.n });
+        if puts_back || !self.options.unmarked {
+            outgoing.redrive = Some(RedriveId { job: self.job.uuid(), n: ask.n });
+        }
         Ok(outgoing)
     }
 

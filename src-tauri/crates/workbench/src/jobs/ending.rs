@@ -2,38 +2,59 @@
 
 use jiff::Timestamp;
 
-use super::machine::Halt;
+use super::machine::{Halt, Machine, Trouble};
 use super::row::{Errand, Row};
-use super::{Deed, JobCounts, JobState, MessageState, words};
-use crate::store::{Entry, JobRecord};
+use super::{Deed, JobCounts, JobState, MessageState, Selection, plan, words};
+use crate::store::{Entry, JobRecord, RowsOf};
 use crate::{AppEvent, Error, Fault, JobId, Result, Workbench};
 
+/// Rows that are read at a time.
+const PAGE: usize = 2_000;
+
+/// What the machine said of its end.
+#[derive(Debug, Default)]
+pub(super) struct RunEnd {
+    pub(super) halt: Option<Halt>,
+    /// The journal could not be written to the end.
+    pub(super) mute: bool,
+    /// Why it waits, where it is to be gone on with.
+    pub(super) pause: Option<String>,
+}
+
+impl RunEnd {
+    pub(super) fn of(machine: &Machine) -> Self {
+        Self { halt: machine.halt().cloned(), mute: machine.is_mute(), pause: None }
+    }
+
+    pub(super) fn failed(error: &Error) -> Self {
+        let trouble = Trouble { words: error.to_string(), lost: false };
+        Self { halt: Some(Halt::Trouble(trouble)), ..Self::default() }
+    }
+}
+
 impl Workbench {
-    /// Writes down how a run ended. `halt` is what the machine said of its end, and whether the journal had failed it;
-    /// `None` where it did not come to one.
-    pub(super) async fn finish_job(
-        &self,
-        job: JobId,
-        halt: Option<(Option<Halt>, bool)>,
-        fault: Option<Fault>,
-    ) -> Result<()> {
+    /// Writes down how a run ended; `None` where it did not come to an end. How the job is now.
+    pub(super) async fn finish_job(&self, job: JobId, end: Option<RunEnd>, fault: Option<Fault>) -> Result<JobState> {
         let record = self.job_record(job).await?;
-        let entries = self.inner.store.job_entries(job).await?;
-        let counts = JobCounts::of(entries.iter().map(|entry| &entry.row));
-        let state = state_of(&entries, &halt);
-        let outcome = words::outcome(record.deed, &counts);
+        let (under_way, open) = self.inner.store.job_is_open(job).await?;
+        let state = state_of(under_way, open, end.as_ref());
+        let counts = self.counts_of(&JobRecord { state, ..record.clone() }).await?;
+        let outcome = match end.as_ref().and_then(|end| end.pause.as_ref()).filter(|_| state == JobState::Paused) {
+            Some(why) => format!("{}; paused: {why}", words::outcome(record.deed, &counts)),
+            None => words::outcome(record.deed, &counts),
+        };
         let ended_at = Some(Timestamp::now());
         self.inner.store.set_job_state(job, state, outcome.clone(), fault, ended_at).await?;
-        self.mark_copies(&record, &entries, state).await?;
+        self.mark_copies(&record, state).await?;
         if let Some(activity) = record.activity {
             let logged = words::logged(state, &counts);
-            match self.amend(activity, logged, outcome, Some(counts.done)).await {
+            match self.amend(activity, logged, outcome, Some(counts.planned)).await {
                 // The line was completed when the job first ended.
                 Ok(()) | Err(Error::NoSuch { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(state)
     }
 
     pub(super) async fn job_record(&self, job: JobId) -> Result<JobRecord> {
@@ -41,26 +62,54 @@ impl Workbench {
         found.ok_or_else(|| Error::NoSuch { what: "job", name: job.to_string() })
     }
 
+    /// How a job's messages are. Those of a rule that were not met yet, or that were not there, are counted too.
+    pub(super) async fn counts_of(&self, record: &JobRecord) -> Result<JobCounts> {
+        let mut counts = self.inner.store.job_counts(record.id).await?;
+        counts.planned += record.unlisted;
+        counts.done += record.unlisted;
+        let missing = planned_by_rule(record).unwrap_or(0).saturating_sub(counts.planned);
+        counts.planned += missing;
+        *match record.state {
+            JobState::Finished | JobState::NeedsAnswer => &mut counts.gone,
+            JobState::Running | JobState::Interrupted => &mut counts.under_way,
+            JobState::Paused | JobState::Stopped | JobState::Failed => &mut counts.not_started,
+        } += missing;
+        debug_assert_eq!(counts.planned, counts.sum(), "every planned message is somewhere");
+        Ok(counts)
+    }
+
     /// Which copies are the only ones, which may be dropped, and what is said of the messages that were chosen from.
-    async fn mark_copies(&self, record: &JobRecord, entries: &[Entry], state: JobState) -> Result<()> {
+    async fn mark_copies(&self, record: &JobRecord, state: JobState) -> Result<()> {
+        // Where nothing was held that may not go back, what went as planned was marked when it was copied.
+        let all = plan::limits(record.cost.as_ref()).1 || record.of.is_some() || !plan::removes(record.deed);
+        let which = if all { RowsOf::All } else { RowsOf::NotDone };
+        let mut after = 0;
+        loop {
+            let page = self.inner.store.job_page(record.id, which, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.row.n;
+            self.mark_copies_of(record, &page).await?;
+        }
+        let settled = !matches!(state, JobState::Running | JobState::Interrupted | JobState::NeedsAnswer);
+        if let (Some(capture), true) = (record.capture, settled) {
+            self.inner.captures.set_held(capture, None).await?;
+        }
+        self.tell(AppEvent::CapturesChanged);
+        Ok(())
+    }
+
+    async fn mark_copies_of(&self, record: &JobRecord, entries: &[Entry]) -> Result<()> {
         let captures = &self.inner.captures;
         if let Some(capture) = record.capture {
-            let (only, elsewhere): (Vec<_>, Vec<_>) = entries
-                .iter()
-                .map(|entry| &entry.row)
-                .filter(|row| row.stored.is_some())
-                .partition(|row| is_only_copy(row));
-            let numbers = |rows: Vec<&Row>| rows.iter().filter_map(|row| row.stored).collect::<Vec<_>>();
-            let (only, elsewhere) = (numbers(only), numbers(elsewhere));
-            if !only.is_empty() {
-                captures.set_only_here(capture, &only, true).await?;
-            }
-            if !elsewhere.is_empty() {
-                captures.set_only_here(capture, &elsewhere, false).await?;
-            }
-            let settled = !matches!(state, JobState::Running | JobState::Interrupted | JobState::NeedsAnswer);
-            if settled {
-                captures.set_held(capture, None).await?;
+            let numbers = |only: bool| -> Vec<_> {
+                let rows = entries.iter().map(|entry| &entry.row);
+                rows.filter(|row| is_only_copy(record.deed, row) == Some(only)).filter_map(|row| row.stored).collect()
+            };
+            for only in [true, false] {
+                let numbers = numbers(only);
+                if !numbers.is_empty() {
+                    captures.set_only_here(capture, &numbers, only).await?;
+                }
             }
         }
         if let Some(of) = record.of {
@@ -72,49 +121,62 @@ impl Workbench {
                 Err(error) => return Err(error),
             }
         }
-        self.tell(AppEvent::CapturesChanged);
         Ok(())
     }
 }
 
-fn state_of(entries: &[Entry], halt: &Option<(Option<Halt>, bool)>) -> JobState {
-    let rows = || entries.iter().map(|entry| &entry.row);
-    let open = rows().any(Row::is_open);
-    let (halt, mute) = match halt {
-        Some((halt, mute)) => (halt.as_ref(), *mute),
-        None => (None, true),
+/// How many messages a plan that names a rule is about.
+pub(super) fn planned_by_rule(record: &JobRecord) -> Option<u64> {
+    match record.ask.as_ref()?.selection()? {
+        Selection::First { n, .. } => *n,
+        Selection::Chosen { .. } | Selection::Whole { .. } => None,
+    }
+}
+
+fn state_of(under_way: bool, open: bool, end: Option<&RunEnd>) -> JobState {
+    let Some(RunEnd { halt, mute, pause }) = end else {
+        return if under_way || open { JobState::Interrupted } else { JobState::Failed };
     };
     let lost = matches!(halt, Some(Halt::Trouble(trouble)) if trouble.lost);
     match halt {
-        _ if rows().any(|row| row.state.is_under_way()) => JobState::Interrupted,
-        _ if open && (lost || mute) => JobState::Interrupted,
+        _ if under_way => JobState::Interrupted,
+        _ if open && (lost || *mute) => JobState::Interrupted,
         _ if open => JobState::NeedsAnswer,
-        Some(Halt::Stopped) => JobState::Stopped,
         Some(Halt::Trouble(_)) => JobState::Failed,
+        _ if pause.is_some() => JobState::Paused,
+        Some(Halt::Stopped) => JobState::Stopped,
         None => JobState::Finished,
     }
 }
 
-/// Our copy is, or may be, the only one.
-fn is_only_copy(row: &Row) -> bool {
-    match row.errand {
+/// Whether our copy is, or may be, the only one. `None`: this job has nothing to say about it.
+fn is_only_copy(deed: Deed, row: &Row) -> Option<bool> {
+    Some(match row.errand {
+        _ if row.stored.is_none() => return None,
         _ if row.closed && row.state != MessageState::OnlyOurCopy => false,
         _ if row.state == MessageState::OnlyOurCopy => true,
         Errand::Take => !matches!(row.state, MessageState::NotStarted | MessageState::Gone),
-        Errand::SendCopy => row.state != MessageState::Done,
-        Errand::Discard => row.state != MessageState::Done,
+        Errand::SendCopy if !matches!(deed, Deed::SendCopy | Deed::Undo | Deed::Take) => return None,
+        // Once sent it exists elsewhere; otherwise it is as it was.
+        Errand::SendCopy if row.state == MessageState::Done => false,
+        Errand::SendCopy => return None,
+        Errand::GiveUp => row.state != MessageState::Done,
         Errand::PutBack(_) | Errand::GiveBack(_) => row.state.is_under_way() || row.state == MessageState::InDoubt,
-        Errand::Send | Errand::Remove => false,
-    }
+        Errand::Send | Errand::Copy | Errand::Discard | Errand::Remove => false,
+    })
 }
 
 fn fate_words(record: &JobRecord, row: &Row) -> String {
     let done = match record.deed {
         Deed::Redrive => "redriven",
+        Deed::Move => "moved",
+        Deed::Copy => "copied",
+        Deed::Replay => "replayed",
+        Deed::Undo => "put back from this copy",
         Deed::SendCopy => "sent from this copy",
         Deed::Take => "taken",
         Deed::CarefulLook => "put back",
-        Deed::DiscardCopies => "discarded",
+        Deed::Discard | Deed::DiscardCopies | Deed::Purge => "discarded",
     };
     let words = match row.state {
         MessageState::Done => done,

@@ -1,11 +1,13 @@
 //! The lanes in which order is kept: copies as they were read, commits as they were asked for, publishes as committed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::carrying;
 use super::desk::Desk;
@@ -46,6 +48,22 @@ pub(super) async fn commit(
     None
 }
 
+/// Spreads messages over time.
+struct Pace {
+    per_second: Option<u32>,
+    next: Instant,
+}
+
+impl Pace {
+    /// Waits until so many more may go out.
+    async fn wait(&mut self, messages: usize) {
+        let Some(rate) = self.per_second else { return };
+        tokio::time::sleep_until(self.next).await;
+        let takes = Duration::from_secs(1) * u32::try_from(messages).unwrap_or(u32::MAX) / rate.max(1);
+        self.next = Instant::now().max(self.next) + takes;
+    }
+}
+
 /// Batches are begun in order and answered in any.
 pub(super) async fn publish(
     desk: Arc<Desk>,
@@ -53,10 +71,13 @@ pub(super) async fn publish(
     answer: mpsc::Sender<Event>,
 ) -> Option<Event> {
     let mut under_way: FuturesUnordered<BoxFuture<'static, Event>> = FuturesUnordered::new();
+    let mut pace = Pace { per_second: desk.options.per_second, next: Instant::now() };
     loop {
         tokio::select! {
             next = waiting.recv() => {
                 let Some((batch, messages)) = next else { break };
+                // Where there is a pace, one batch is under way at a time.
+                pace.wait(messages.len()).await;
                 match carrying::prepare(&desk, batch, &messages).await {
                     Ok(mut publishing) => match futures::poll!(&mut publishing) {
                         std::task::Poll::Ready(event) => drop(answer.send(event).await),

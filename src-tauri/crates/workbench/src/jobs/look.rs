@@ -7,8 +7,10 @@ use broker::{Error as BrokerError, ErrorKind, LookCost, QueueName, Returning};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::ending::RunEnd;
 use super::machine::{Halt, Limits, Machine, Quest, ReadOut, Work};
-use super::starting::desk_of;
+use super::running::desk_of;
+use super::starting::busy;
 use super::{Deed, JobState, driver};
 use crate::activity::NewActivity;
 use crate::captures::{CaptureSource, NewCapture};
@@ -32,13 +34,13 @@ impl Workbench {
     ) -> Result<PeekEnd> {
         let live = self.live(profile)?;
         let n = n.clamp(1, LOOK_MESSAGES_MAX);
-        let facts = self.facts(&live, Some(&queue)).await?;
+        let (facts, depth) = self.facts_of(&live, &queue).await?;
         let cost = live.rules.look(&facts, &look_ask(&queue, n));
         if cost.refusal.is_some() || cost.is_worse_than(accepted.as_ref()) {
             return Err(self.refuse_look(&live, &queue, &cost).await?);
         }
         let began = Instant::now();
-        let of = live.broker.depth(&queue).await?.ready;
+        let of = depth.ready;
         let new = NewCapture {
             source: CaptureSource::Peek,
             profile,
@@ -51,7 +53,7 @@ impl Workbench {
         let record = record_of_look(&live, &queue, capture, &cost);
         let mut desk = desk_of(self, &record, Some(live.clone()), Some(writer));
         let job = record.id;
-        let owner = self.inner.jobs.own(job)?;
+        let owner = self.inner.jobs.own(job)?.ok_or_else(|| busy("the look"))?;
         desk.unlisted = Some(record);
         let desk = Arc::new(desk);
         let limits = match cost.returning {
@@ -60,7 +62,8 @@ impl Workbench {
             _ => Limits::LOOK,
         };
         let wary = limits != Limits::LOOK;
-        let machine = Machine::new(Work { quest: Quest::Look { n }, rows: Vec::new(), next_n: 1, wary, limits });
+        let (rows, leave) = Default::default();
+        let machine = Machine::new(Work { quest: Quest::Look { n }, rows, next_n: 1, leave, wary, limits });
         let tell = |machine: &Machine| progress(PeekProgress { read: machine.copies(), of: n.min(of) });
         let ran = Box::pin(driver::run(&desk, machine, &cancel, &tell)).await;
         let listed = desk.listed.initialized();
@@ -72,10 +75,11 @@ impl Workbench {
             writer.finish(end.as_ref().map_or("cut short", |end| end.words.as_str())).await?;
         }
         if listed {
-            let halt = ran.as_ref().ok().map(|machine| (machine.halt().cloned(), machine.is_mute()));
-            self.finish_job(job, halt, fault).await?;
+            let ended = ran.as_ref().ok().map(RunEnd::of);
+            let state = self.finish_job(job, ended, fault).await?;
             self.tell(AppEvent::JobChanged { job });
-        } else if let Some(owner) = owner {
+            owner.give_up(Some(state));
+        } else {
             owner.never_mind();
         }
         self.tell(AppEvent::CapturesChanged);
@@ -154,6 +158,8 @@ fn record_of_look(live: &Live, queue: &QueueName, capture: CaptureId, cost: &Loo
         keep_origin: true,
         cost: Some(cost.clone()),
         activity: None,
+        ask: None,
+        unlisted: 0,
     }
 }
 

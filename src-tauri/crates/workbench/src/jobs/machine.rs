@@ -10,18 +10,20 @@ mod ending;
 mod event;
 mod judging;
 mod reading;
+mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use broker::{LeaseKey, MessageKey, Returned};
+use broker::{MessageKey, Returned};
 
-pub(crate) use event::{BatchNo, Command, CommitNo, Event, LeaseNo, Seen, ToCopy, ToPublish, Trouble};
+pub(crate) use event::{BatchNo, Command, CommitNo, Event, LeaseNo, Seen, ToCopy, ToPublish, Trouble, Way};
 
 use super::MessageState;
 use super::row::{Errand, Row};
 use batch::Batch;
 pub(crate) use reading::HOLD_BYTES_MAX;
 use reading::Hold;
+use rows::{Held, Rows};
 
 /// How much is done at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,9 @@ impl Limits {
     /// A look: everything in one hold, so that it comes back in order.
     pub(crate) const LOOK: Self =
         Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 10_000, leases_max: 1 };
+    /// Counting many: in many small holds, which go back faster than one large one.
+    pub(crate) const COUNT: Self =
+        Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 5_000, leases_max: 40 };
     /// Where giving back destroys: a kill can cost at most the messages of one batch that are not yet copied.
     pub(crate) const WARY: Self =
         Self { batch_messages_max: 16, batches_in_flight_max: 4, hold_messages_max: 16, leases_max: 64 };
@@ -60,8 +65,8 @@ pub(crate) enum Quest {
     Look { n: u64 },
     /// The first `n`: copied and given back, each with a row; goes on behind what may not go back.
     Careful { n: u64 },
-    /// The first `n`: copied and removed.
-    Take { n: u64 },
+    /// The first `n`, those of the rows among them: each gets this errand.
+    Each { n: u64, errand: Errand },
     /// The first `n`: counted by key, not copied.
     Count { n: u64 },
 }
@@ -73,9 +78,19 @@ pub(crate) struct Work {
     pub(crate) rows: Vec<Row>,
     /// The first number for a row that is not planned.
     pub(crate) next_n: u64,
+    /// Messages that may be met and are no part of this run: how often each key.
+    pub(crate) leave: HashMap<MessageKey, u64>,
     /// Giving back may destroy: everything that is read is copied before more is read.
     pub(crate) wary: bool,
     pub(crate) limits: Limits,
+}
+
+/// How often a key was met, and where last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) times: u64,
+    /// Its place among all that was read, from 0.
+    pub(crate) last_at: u64,
 }
 
 /// Why it stops before everything is done.
@@ -85,26 +100,12 @@ pub(crate) enum Halt {
     Trouble(Trouble),
 }
 
-/// A row with what only this run knows of it.
+/// A commit that is under way.
 #[derive(Debug)]
-struct Tracked {
-    row: Row,
-    /// The state it came with: a question that is reopened falls back to it.
-    before: MessageState,
-    held: Option<Held>,
-    /// Nothing more is done with it in this run.
-    settled: bool,
-    /// It was published to its own queue in this run: meeting it again means that the queue was read once round.
-    put_back: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    lease: LeaseNo,
-    key: LeaseKey,
-    /// Giving it back would destroy it.
-    dies: bool,
-    body_bytes: u64,
+struct Commit {
+    after: After,
+    /// Rows that need nothing more once it is there.
+    ends: Vec<usize>,
 }
 
 /// What a commit was for.
@@ -119,18 +120,19 @@ pub(crate) struct Machine {
     work: Quest,
     wary: bool,
     limits: Limits,
-    rows: Vec<Tracked>,
+    rows: Rows,
     next_n: u64,
     /// Rows to be found, by key, twins in order.
     wanted: HashMap<MessageKey, VecDeque<usize>>,
     wanted_count: usize,
+    leave: HashMap<MessageKey, u64>,
     /// Rows that need no source queue, in order.
     at_hand: VecDeque<usize>,
     holds: Vec<Hold>,
     pending: Vec<batch::Item>,
     batches: BTreeMap<BatchNo, Batch>,
     batch_last: BatchNo,
-    commits: HashMap<CommitNo, After>,
+    commits: HashMap<CommitNo, Commit>,
     commit_last: CommitNo,
     /// Rows whose last step is written with the next commit.
     riding: Vec<usize>,
@@ -139,8 +141,11 @@ pub(crate) struct Machine {
     mute: bool,
     /// The queue gave everything, or as much as may be read.
     read_out: Option<ReadOut>,
-    tally: HashMap<MessageKey, u64>,
+    /// How often each key was seen, where that is asked.
+    tally: HashMap<MessageKey, Met>,
     ours: BTreeSet<u64>,
+    /// Rows that were published to their own queue: meeting one again means that the queue was read once round.
+    put_back: BTreeSet<u64>,
     read: u64,
     copied: u64,
     returned: Vec<Option<Returned>>,
@@ -168,10 +173,11 @@ impl Machine {
             work: work.quest,
             wary: work.wary,
             limits: work.limits,
-            rows: Vec::with_capacity(work.rows.len()),
+            rows: Rows::default(),
             next_n: work.next_n,
             wanted: HashMap::new(),
             wanted_count: 0,
+            leave: work.leave,
             at_hand: VecDeque::new(),
             holds: Vec::new(),
             pending: Vec::new(),
@@ -185,6 +191,7 @@ impl Machine {
             read_out: None,
             tally: HashMap::new(),
             ours: BTreeSet::new(),
+            put_back: BTreeSet::new(),
             read: 0,
             copied: 0,
             returned: Vec::new(),
@@ -197,14 +204,14 @@ impl Machine {
     }
 
     fn plan(&mut self, row: Row) {
-        let index = self.rows.len();
-        if row.errand.starts_in_queue() {
-            self.wanted.entry(row.key.clone()).or_default().push_back(index);
+        let (key, errand) = (row.key.clone(), row.errand);
+        let index = self.rows.add(row);
+        if errand.starts_in_queue() {
+            self.wanted.entry(key).or_default().push_back(index);
             self.wanted_count += 1;
         } else {
             self.at_hand.push_back(index);
         }
-        self.rows.push(Tracked { before: row.state, row, held: None, settled: false, put_back: false });
     }
 
     /// Takes an event in and says what is to be done next.
@@ -263,17 +270,17 @@ impl Machine {
         self.batches.is_empty() && self.pending.is_empty() && !self.is_reading() && !at_hand_waits
     }
 
-    fn journal(&mut self, rows: Vec<Row>, after: After) {
+    /// Writes these rows down as they are now, with what was done and not yet written down.
+    fn journal(&mut self, mut indices: Vec<usize>, after: After) {
+        indices.append(&mut self.riding);
+        indices.sort_unstable();
+        indices.dedup();
+        let rows = indices.iter().map(|index| self.rows[*index].row.clone()).collect();
+        indices.retain(|index| self.rows[*index].settled);
         self.commit_last += 1;
         let commit = self.commit_last;
-        self.commits.insert(commit, after);
+        self.commits.insert(commit, Commit { after, ends: indices });
         self.outbox.push(Command::Journal { commit, rows });
-    }
-
-    /// What was done and not yet written down.
-    fn take_riding(&mut self) -> Vec<Row> {
-        let riding = std::mem::take(&mut self.riding);
-        riding.into_iter().map(|index| self.rows[index].row.clone()).collect()
     }
 
     /// Ends a row, to be written with the next commit.
@@ -285,10 +292,6 @@ impl Machine {
         self.riding.push(index);
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().map(|tracked| &tracked.row)
-    }
-
     pub(crate) fn halt(&self) -> Option<&Halt> {
         self.halt.as_ref()
     }
@@ -296,6 +299,11 @@ impl Machine {
     /// Why reading ended by itself, if it did.
     pub(crate) fn read_out(&self) -> Option<ReadOut> {
         self.read_out
+    }
+
+    /// The first number that no row has.
+    pub(crate) fn next_n(&self) -> u64 {
+        self.next_n
     }
 
     /// Messages read so far.
@@ -308,8 +316,8 @@ impl Machine {
         self.copied
     }
 
-    /// How often each key was seen.
-    pub(crate) fn tally(&self) -> &HashMap<MessageKey, u64> {
+    /// How often each key was seen, by [`Quest::Count`].
+    pub(crate) fn tally(&self) -> &HashMap<MessageKey, Met> {
         &self.tally
     }
 
@@ -331,18 +339,5 @@ impl Machine {
     #[cfg(test)]
     pub(crate) fn is_over(&self) -> bool {
         self.over
-    }
-}
-
-impl Tracked {
-    fn dies(&self) -> bool {
-        self.held.is_some_and(|held| held.dies)
-    }
-
-    /// What is left to be done if it may not go back: put it back, to end in that state.
-    fn put_back_then(&mut self, end: MessageState, why: &str) {
-        self.row.errand = Errand::PutBack(end);
-        self.row.state = MessageState::Publishing;
-        self.row.why = why.to_owned();
     }
 }

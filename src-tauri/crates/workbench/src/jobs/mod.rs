@@ -3,6 +3,7 @@
 mod answering;
 mod carrying;
 mod desk;
+mod drafting;
 mod driver;
 mod ending;
 mod lanes;
@@ -12,7 +13,9 @@ mod plan;
 mod planning;
 mod reckoning;
 mod recovery;
+mod resuming;
 pub(crate) mod row;
+mod running;
 mod showing;
 mod starting;
 mod state;
@@ -29,14 +32,16 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{Store, create_private_file, in_background, io_trouble, make_private_folder};
-use crate::{JobId, PlanId, Result};
+use crate::store::{JobRecord, Store, create_private_file, in_background, io_trouble, make_private_folder};
+use crate::{JobId, PlanId, ProfileId, Result};
 
+pub use resuming::Resume;
 pub use views::{
-    Answer, AnswerFor, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine, PlanView,
-    StrippedLine, TargetChoice,
+    Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine,
+    PlanView, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
 };
 
 /// Plans that wait for a decision; the oldest is forgotten first.
@@ -53,7 +58,26 @@ struct Inner {
     dir: PathBuf,
     store: Store,
     plans: Mutex<VecDeque<plan::Plan>>,
-    running: Mutex<HashMap<JobId, CancellationToken>>,
+    running: Mutex<HashMap<JobId, Running>>,
+}
+
+/// A job that this program runs.
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    /// Whose connection it uses; `None`: it touches no broker.
+    on: Option<ProfileId>,
+    /// "job 7 (redrive, orders.dead)".
+    name: String,
+    wish: Option<Wish>,
+}
+
+/// What is wanted of a job that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Wish {
+    Pause,
+    Stop,
 }
 
 /// The right to run a job, held by one program at a time. The system gives it up when the program ends, however it ends.
@@ -64,12 +88,33 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Gives the right up where nobody else can know of the job: its lock is not left behind.
+    /// Gives the right up. The lock of a job that is settled is not needed again.
+    fn give_up(self, state: Option<JobState>) {
+        if !matches!(state, Some(JobState::Running | JobState::Interrupted | JobState::NeedsAnswer)) {
+            self.never_mind();
+        }
+    }
+
+    /// Gives the right up where nobody will need it again: its lock is not left behind. Whoever gets hold of a lock reads
+    /// anew how its job is, so that it harms nobody to have opened this one before.
     fn never_mind(self) {
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(%error, "a lock that nobody needs stays");
         }
     }
+}
+
+#[cfg(unix)]
+fn is_still_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (held, found) = (file.metadata(), std::fs::metadata(path));
+    matches!((held, found), (Ok(held), Ok(found)) if held.ino() == found.ino() && held.dev() == found.dev())
+}
+
+/// A file that is open cannot be removed there.
+#[cfg(not(unix))]
+fn is_still_there(_: &File, _: &Path) -> bool {
+    true
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -89,10 +134,15 @@ impl Jobs {
     /// Jobs that say "running" and that nobody runs become interrupted: the program that ran them ended.
     pub(crate) async fn settle(&self) -> Result<()> {
         for job in self.inner.store.jobs_in(&[JobState::Running]).await? {
-            if let Some(_owner) = self.own(job.id)? {
-                let outcome = "the program ended before the job did".to_owned();
-                let store = &self.inner.store;
-                store.set_job_state(job.id, JobState::Interrupted, outcome, job.fault, job.ended_at).await?;
+            let Some(owner) = self.own(job.id)? else { continue };
+            match self.inner.store.find_job(job.id).await? {
+                Some(job) if job.state == JobState::Running => {
+                    let outcome = "the program ended before the job did".to_owned();
+                    let store = &self.inner.store;
+                    store.set_job_state(job.id, JobState::Interrupted, outcome, job.fault, job.ended_at).await?;
+                }
+                // It ended since the list was read.
+                now => owner.give_up(now.map(|job| job.state)),
             }
         }
         Ok(())
@@ -109,6 +159,8 @@ impl Jobs {
         }
         let file = File::options().write(true).open(&path).map_err(|error| trouble(&error))?;
         match file.try_lock() {
+            // Its owner removed it between opening and locking: this lock is nobody's, and the next try finds the new one.
+            Ok(()) if !is_still_there(&file, &path) => Ok(None),
             Ok(()) => Ok(Some(Owner { _lock: file, path })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(trouble(&error)),
@@ -131,23 +183,43 @@ impl Jobs {
         lock(&self.inner.plans).retain(|plan| plan.view.id != id);
     }
 
-    /// Notes that this program runs the job; the token stops it.
-    fn begin(&self, job: JobId) -> CancellationToken {
+    /// Notes that this program runs the job, over its profile's connection where it uses one; the token stops it.
+    fn begin(&self, job: &JobRecord, uses_connection: bool) -> CancellationToken {
         let stop = CancellationToken::new();
-        lock(&self.inner.running).insert(job, stop.clone());
+        let on = uses_connection.then_some(job.profile);
+        lock(&self.inner.running)
+            .insert(job.id, Running { stop: stop.clone(), on, name: words::name(job), wish: None });
         stop
+    }
+
+    /// The name of a job that runs over that profile's connection.
+    pub(crate) fn running_on(&self, profile: ProfileId) -> Option<String> {
+        lock(&self.inner.running).values().find(|job| job.on == Some(profile)).map(|job| job.name.clone())
     }
 
     fn end(&self, job: JobId) {
         lock(&self.inner.running).remove(&job);
     }
 
-    fn stop(&self, job: JobId) -> bool {
-        lock(&self.inner.running).get(&job).inspect(|stop| stop.cancel()).is_some()
+    /// Whether this program runs it and heard the wish. The first one counts.
+    fn wish(&self, job: JobId, wish: Wish) -> bool {
+        let mut running = lock(&self.inner.running);
+        let Some(job) = running.get_mut(&job) else { return false };
+        job.wish.get_or_insert(wish);
+        job.stop.cancel();
+        true
+    }
+
+    fn wish_of(&self, job: JobId) -> Option<Wish> {
+        lock(&self.inner.running).get(&job).and_then(|job| job.wish)
+    }
+
+    fn runs(&self, job: JobId) -> bool {
+        lock(&self.inner.running).contains_key(&job)
     }
 
     fn stop_all(&self) {
-        lock(&self.inner.running).values().for_each(CancellationToken::cancel);
+        lock(&self.inner.running).values().for_each(|job| job.stop.cancel());
     }
 
     fn runs_any(&self) -> bool {

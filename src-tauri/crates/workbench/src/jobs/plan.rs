@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use broker::{Hazard, LookCost, QueueName, Returning};
+use broker::{Harm, Hazard, LookCost, QueueName, Returning};
 
 use super::machine::Limits;
 use super::{Deed, DeedAsk, PlanLine, PlanView, StrippedLine};
 use crate::store::Entry;
-use crate::{CaptureId, Environment, Profile};
+use crate::{CaptureId, Environment, Profile, ProfileId};
 
 /// A plan with what its view does not show.
 #[derive(Debug, Clone)]
@@ -30,48 +30,91 @@ pub(super) fn limits(cost: Option<&LookCost>) -> (Limits, bool) {
     }
 }
 
+/// The limits at that rate: what is held waits for its turn, so no more is held than is soon sent.
+pub(super) fn paced(limits: Limits, per_second: Option<u32>) -> Limits {
+    let Some(rate) = per_second else { return limits };
+    let batch = usize::try_from(rate / BATCHES_PER_SECOND).unwrap_or(usize::MAX).clamp(1, limits.batch_messages_max);
+    let hold_messages_max = limits.hold_messages_max.min(2 * batch as u64);
+    Limits { batch_messages_max: batch, batches_in_flight_max: 1, hold_messages_max, ..limits }
+}
+
+/// Smooth enough for consumers, and coarse enough for the journal.
+const BATCHES_PER_SECOND: u32 = 4;
+
+/// Whether originals are removed from their queue.
+pub(super) fn removes(deed: Deed) -> bool {
+    matches!(deed, Deed::Redrive | Deed::Move | Deed::Discard | Deed::Take | Deed::Purge)
+}
+
+/// Which brokers a deed changes.
+pub(super) fn changes(deed: Deed, from: ProfileId, to: ProfileId) -> Vec<ProfileId> {
+    let sends = matches!(deed, Deed::Redrive | Deed::Move | Deed::Copy | Deed::Replay | Deed::SendCopy | Deed::Undo);
+    let mut changed: Vec<_> = removes(deed).then_some(from).into_iter().chain(sends.then_some(to)).collect();
+    changed.dedup();
+    changed
+}
+
 /// What must be typed to start, if a click is not enough.
 pub(super) fn needs_typing(
-    profile: &Profile,
+    profiles: &[&Profile],
     deed: Deed,
     messages: u64,
     queue: &QueueName,
     cost: Option<&LookCost>,
 ) -> Option<String> {
     let overrides = cost.is_some_and(|cost| cost.refusal.is_some());
-    let in_production = profile.environment == Environment::Production && messages > 1;
-    (overrides || in_production || deed == Deed::DiscardCopies).then(|| queue.to_string())
+    let production = profiles.iter().any(|profile| profile.environment == Environment::Production);
+    let keeps_nothing = matches!(deed, Deed::DiscardCopies | Deed::Purge);
+    (overrides || (production && messages > 1) || keeps_nothing).then(|| queue.to_string())
 }
 
-/// Sentences that must be read before leasing a queue at that cost.
-pub(super) fn warnings(cost: &LookCost, guarded: bool) -> Vec<String> {
+/// Sentences that must be read before that deed leases a queue at that cost.
+pub(super) fn warnings(deed: Deed, cost: &LookCost, guarded: bool) -> Vec<String> {
+    let picks = matches!(deed, Deed::Redrive | Deed::Move | Deed::Copy | Deed::Discard);
+    let gives_back = picks || deed == Deed::CarefulLook;
     let mut warnings = Vec::new();
-    if guarded {
+    if guarded && gives_back {
         warnings.push("A change that makes looking at this queue safe is in place: nothing is destroyed.".to_owned());
     }
     if let Some(refusal) = &cost.refusal {
         warnings.push(refusal.why.clone());
     }
-    match cost.returning {
-        Returning::Destroys { limit } => warnings.push(format!(
-            "What failed more than {limit} times is destroyed by being given back, so it is published again to the end of \
-             the queue and its count starts again. Between delivery and our copy one moment stays: if this computer stops or \
-             the connection is cut in it, at most {} messages can be lost.",
-            Limits::WARY.hold_messages_max
-        )),
-        Returning::Unknown => warnings.push(
-            "What giving back does here is not known, so everything that is held is published again to the end of the \
-             queue."
-                .to_owned(),
-        ),
-        _ => {}
-    }
-    if cost.returning != Returning::Free
+    warnings.extend(put_back(&cost.returning, gives_back));
+    warnings.extend(risk(&cost.returning));
+    if picks
+        && cost.returning != Returning::Free
         && let Some(reach) = cost.reach.filter(|reach| *reach > 1)
     {
         warnings.push(format!("To reach the last of them {reach} messages are held; those that stay are put back."));
     }
     warnings
+}
+
+/// How held messages get back into their queue where they may not simply be given back.
+fn put_back(returning: &Returning, gives_back: bool) -> Option<String> {
+    match returning {
+        Returning::Destroys { limit } if gives_back => Some(format!(
+            "What failed more than {limit} times is destroyed by being given back, so it is published again to the end of \
+             the queue and its count starts again."
+        )),
+        Returning::Unknown if gives_back => Some(
+            "What giving back does here is not known, so everything that is held is published again to the end of the \
+             queue."
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// The one moment in which a message can be lost, whatever the deed: the broker itself gives back what a dead connection
+/// held.
+fn risk(returning: &Returning) -> Option<String> {
+    let Returning::Destroys { limit } = returning else { return None };
+    Some(format!(
+        "Between delivery and our copy one moment stays: if this computer stops or the connection is cut in it, the broker \
+         destroys what failed more than {limit} times. At most {} messages can be lost so.",
+        Limits::WARY.hold_messages_max
+    ))
 }
 
 /// What a plan gathers message by message.
@@ -122,6 +165,12 @@ impl Gathered {
     }
 }
 
+/// Where a message may be lost. The sentences name numbers, which change.
+fn loses(view: &PlanView) -> impl Iterator<Item = (&Option<QueueName>, String)> {
+    let dangers = view.hazards.iter().filter(|hazard| hazard.harm == Harm::Loses);
+    dangers.map(|hazard| (&hazard.queue, hazard.words.replace(|sign: char| sign.is_ascii_digit(), "")))
+}
+
 /// What is no longer as it was planned; `None`: the plan still fits.
 pub(super) fn outdated(planned: &PlanView, now: &PlanView) -> Option<String> {
     let ways = |view: &PlanView| -> Vec<_> {
@@ -145,7 +194,7 @@ pub(super) fn outdated(planned: &PlanView, now: &PlanView) -> Option<String> {
         (then, Some(cost)) if cost.is_worse_than(then.as_ref()) => {
             Some(format!("holding messages costs more now: {}", cost.words))
         }
-        _ if now.hazards.iter().any(|hazard| !planned.hazards.contains(hazard)) => {
+        _ if loses(now).any(|danger| loses(planned).all(|known| known != danger)) => {
             Some("there is a danger at the target that the plan did not name".to_owned())
         }
         _ => None,

@@ -1,29 +1,44 @@
 //! Making plans: everything is computed from what is known now, and nothing is sent.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use broker::{Ask, Facts, FailedIn, Hold, LookCost, Message, MessageKey, Picked, Purpose, QueueName, Target};
+use broker::{Ask, Hold, LookCost, MessageKey, Picked, Purpose, QueueName, Target};
 use jiff::Timestamp;
 
+use super::drafting::{self, Drafting, Ways};
 use super::machine::{HOLD_BYTES_MAX, Limits};
-use super::plan::{self, Gathered, Plan};
-use super::row::{Errand, Row};
-use super::{Deed, DeedAsk, MessageState, PlanLine, PlanView, TargetChoice, words};
-use crate::captures::{CaptureSource, Stored};
+use super::plan::{self, Plan};
+use super::row::Errand;
+use super::{Deed, DeedAsk, MessageState, PlanView, Selection, SendOptions, Sending, TargetChoice, words};
+use crate::captures::CaptureSource;
 use crate::connections::{LOOK_WAIT_MS, Live};
-use crate::store::{CaptureRecord, CaptureState, Entry};
-use crate::{CaptureId, Error, PlanId, ProfileId, Result, Workbench};
+use crate::store::{CaptureRecord, Entry};
+use crate::{CaptureId, Error, JobId, PlanId, ProfileId, RefusedCode, Result, Workbench};
 
-/// Messages of one plan.
+/// Messages that one plan names one by one.
 const PLAN_MESSAGES_MAX: usize = 100_000;
 /// Bodies that are in memory at once while a plan is made.
 const LOADED_MAX: usize = 64;
 
+/// Messages that are named one by one.
+struct Named<'a> {
+    deed: Deed,
+    capture: CaptureId,
+    numbers: Vec<u64>,
+    /// `None`: they are not sent.
+    to: Option<&'a TargetChoice>,
+    options: SendOptions,
+}
+
 impl Workbench {
     /// Computes what a deed would do: where each message would arrive, what endangers it there, what is left out of it,
     /// what holding costs, and what must be typed. Reads the topology anew. Nothing is sent and no message is touched.
-    pub async fn make_plan(&self, profile: ProfileId, ask: DeedAsk) -> Result<PlanView> {
+    pub async fn make_plan(&self, profile: ProfileId, mut ask: DeedAsk) -> Result<PlanView> {
+        if let Some(Selection::First { queue, .. }) = ask.selection() {
+            let ready = self.live(profile)?.broker.depth(&queue.clone()).await?.ready;
+            ask.freeze(ready);
+        }
         let plan = Box::pin(self.compute(profile, ask)).await?;
         let view = plan.view.clone();
         self.inner.jobs.keep_plan(plan);
@@ -38,8 +53,25 @@ impl Workbench {
     pub(super) async fn compute(&self, profile: ProfileId, ask: DeedAsk) -> Result<Plan> {
         let began = Instant::now();
         let mut plan = match &ask {
-            DeedAsk::Redrive { capture, messages, to, .. } => {
-                self.plan_redrive(&self.live(profile)?, *capture, messages, to, ask.clone()).await?
+            DeedAsk::Send { deed, from: Selection::First { queue, n }, to, options } => {
+                let (deed, n) = (deed_of(*deed), n.unwrap_or(0));
+                self.plan_sending_first(&self.live(profile)?, deed, queue, n, to, options, ask.clone()).await?
+            }
+            DeedAsk::Send { deed, from, to, options } => {
+                let (capture, numbers) = self.numbers_of(from).await?;
+                let (deed, options) = (deed_of(*deed), options.clone());
+                let named = Named { deed, capture, numbers, to: Some(to), options };
+                self.plan_named(&self.live(profile)?, named, ask.clone()).await?
+            }
+            DeedAsk::Discard { from: Selection::First { queue, n } } => {
+                let n = n.unwrap_or(0);
+                self.plan_reading(&self.live(profile)?, Deed::Discard, queue, n, ask.clone()).await?
+            }
+            DeedAsk::Discard { from } => {
+                let (capture, numbers) = self.numbers_of(from).await?;
+                let options = SendOptions::default();
+                let named = Named { deed: Deed::Discard, capture, numbers, to: None, options };
+                self.plan_named(&self.live(profile)?, named, ask.clone()).await?
             }
             DeedAsk::Take { queue, n } => {
                 self.plan_reading(&self.live(profile)?, Deed::Take, queue, *n, ask.clone()).await?
@@ -47,125 +79,233 @@ impl Workbench {
             DeedAsk::CarefulLook { queue, n } => {
                 self.plan_reading(&self.live(profile)?, Deed::CarefulLook, queue, *n, ask.clone()).await?
             }
+            DeedAsk::Purge { queue } => self.plan_purge(&self.live(profile)?, queue, ask.clone()).await?,
+            DeedAsk::Undo { job } => self.plan_undo(&self.live(profile)?, *job, ask.clone()).await?,
             DeedAsk::DiscardCopies { capture, messages } => {
-                self.plan_discard(profile, *capture, messages, ask.clone()).await?
+                self.plan_giving_up(profile, *capture, messages, ask.clone()).await?
             }
         };
         plan.view.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(plan)
     }
 
-    async fn plan_redrive(
-        &self,
-        live: &Live,
-        capture: CaptureId,
-        numbers: &[u64],
-        to: &TargetChoice,
-        ask: DeedAsk,
-    ) -> Result<Plan> {
-        let record = self.captured_here(live.profile.id, capture).await?;
-        let facts = self.facts(live, None).await?;
+    async fn numbers_of(&self, from: &Selection) -> Result<(CaptureId, Vec<u64>)> {
+        match from {
+            Selection::Chosen { capture, messages } => Ok((*capture, chosen(messages)?)),
+            Selection::Whole { capture } => {
+                let keys = self.inner.captures.keys(*capture).await?;
+                let numbers: Vec<_> = keys.into_iter().map(|(n, _)| n).collect();
+                Ok((*capture, chosen(&numbers)?))
+            }
+            Selection::First { .. } => Err(Error::Invalid { why: "a queue's messages have no numbers".to_owned() }),
+        }
+    }
+
+    /// The connection that is sent to.
+    pub(super) fn live_to(&self, live: &Live, options: &SendOptions) -> Result<Live> {
+        options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))
+    }
+
+    async fn plan_named(&self, live: &Live, named: Named<'_>, ask: DeedAsk) -> Result<Plan> {
+        let Named { deed, capture, numbers, to, options } = named;
+        let record = self.captured_here(live.profile.id, capture, deed).await?;
+        let to_live = self.live_to(live, &options)?;
+        let facts = self.facts(&to_live).await?;
         let keys = self.inner.captures.keys(capture).await?;
-        let mut drafting = Drafting::new(live, &facts, &record, to, &keys);
-        for part in chosen(numbers)?.chunks(LOADED_MAX) {
+        let ways = Ways::new(live, &to_live, &facts, to, record.queue.clone());
+        let mut drafting = Drafting::new(deed, live, ways, &record, &keys);
+        for part in numbers.chunks(LOADED_MAX) {
             for stored in self.inner.captures.load_many(capture, part).await? {
                 drafting.add(&stored)?;
             }
         }
+        let takes_from_queue = drafting.takes_from_queue();
         let deed = drafting.deed();
-        let cost = match deed {
-            Deed::Redrive => Some(self.cost_of_picking(live, &record, &drafting).await?),
-            _ => None,
+        let cost = match takes_from_queue {
+            true => Some(self.cost_of_picking(live, &record, drafting.entries()).await?),
+            false => None,
         };
         let guarded = self.inner.store.guard_of(live.profile.id, &record.queue).await?.is_some();
-        let Drafting { gathered, entries, .. } = drafting;
-        let will_act = count(&entries, |row| row.state == MessageState::Planned);
-        let mut view = self.view(live.profile.id, live, deed, &record.queue, will_act, cost);
+        let (gathered, entries) = drafting.finish();
+        let will_act = entries.iter().filter(|entry| entry.row.state == MessageState::Planned).count() as u64;
+        let mut view = self.view(live, &to_live, deed, &record.queue, will_act, cost);
         view.messages = entries.len() as u64;
-        view.warnings = view.cost.as_ref().map(|cost| plan::warnings(cost, guarded)).unwrap_or_default();
+        view.duplicates = duplicates(&entries);
+        view.takes_s = options.per_second.map(|rate| will_act.div_ceil(u64::from(rate.max(1))));
+        view.warnings = view.cost.as_ref().map(|cost| plan::warnings(deed, cost, guarded)).unwrap_or_default();
         view.stripped = gathered.stripped();
-        view.removes_original = deed == Deed::Redrive;
-        view.queue = (deed == Deed::Redrive).then(|| record.queue.clone());
+        view.removes_original = takes_from_queue;
+        view.queue = takes_from_queue.then(|| record.queue.clone());
         if will_act == 0 {
             let why = gathered.lines.first().map(|line| line.note.clone()).unwrap_or_default();
-            view.blocked = Some(format!("no message can be sent: {why}"));
+            view.blocked = Some(format!("nothing can be done with any of these messages: {why}"));
         }
         (view.lines, view.hazards) = (gathered.lines, gathered.hazards);
-        let target = words::targets(entries.iter().filter_map(|entry| entry.row.target.as_ref()));
+        let target = match deed {
+            Deed::Discard => record.queue.to_string(),
+            _ => words::targets(entries.iter().filter_map(|entry| entry.row.target.as_ref())),
+        };
         Ok(Plan { view, ask, entries, of: Some(capture), target })
     }
 
-    /// A capture of that profile's broker.
-    async fn captured_here(&self, profile: ProfileId, capture: CaptureId) -> Result<CaptureRecord> {
+    /// A capture of that profile's broker; copies may be replayed from any.
+    async fn captured_here(&self, profile: ProfileId, capture: CaptureId, deed: Deed) -> Result<CaptureRecord> {
         let record = self.inner.captures.record(capture).await?;
-        if record.profile != profile {
+        if record.profile != profile && deed != Deed::Replay {
             let why = format!("these messages were read by `{}`: open that connection", record.profile_name);
             return Err(Error::Invalid { why });
         }
         Ok(record)
     }
 
-    async fn cost_of_picking(&self, live: &Live, record: &CaptureRecord, drafting: &Drafting<'_>) -> Result<LookCost> {
-        let facts = self.facts(live, Some(&record.queue)).await?;
+    async fn cost_of_picking(&self, live: &Live, record: &CaptureRecord, entries: &[Entry]) -> Result<LookCost> {
+        let (facts, _) = self.facts_of(live, &record.queue).await?;
         let mut twins: BTreeMap<&MessageKey, u64> = BTreeMap::new();
-        for entry in &drafting.entries {
+        for entry in entries {
             *twins.entry(&entry.row.key).or_default() += 1;
         }
         let keys = twins.into_iter().map(|(key, twins)| Picked { key: key.clone(), twins }).collect();
         let mut cost = live.rules.look(&facts, &reading(&record.queue, Purpose::Pick { keys }));
         // A look numbers messages by their place in the queue.
         if matches!(record.source, CaptureSource::Peek | CaptureSource::CarefulLook) {
-            cost.reach = drafting.entries.iter().filter_map(|entry| entry.origin).max();
+            cost.reach = entries.iter().filter_map(|entry| entry.origin).max();
         }
         Ok(cost)
     }
 
+    /// The first messages of a queue, by a rule: what it decides of each is journaled as it is read.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one ask")]
+    async fn plan_sending_first(
+        &self,
+        live: &Live,
+        deed: Deed,
+        queue: &QueueName,
+        n: u64,
+        to: &TargetChoice,
+        options: &SendOptions,
+        ask: DeedAsk,
+    ) -> Result<Plan> {
+        let to_live = self.live_to(live, options)?;
+        let facts = self.facts(&to_live).await?;
+        let source = match options.to_profile {
+            Some(_) => self.facts(live).await?,
+            None => facts.clone(),
+        };
+        let mut ways = Ways::new(live, &to_live, &facts, Some(to), queue.clone());
+        let lines = ways.lines_of_rule(&source, queue, n);
+        let mut plan = self.plan_reading(live, deed, queue, n, ask).await?;
+        let view = &mut plan.view;
+        view.to_profile_name = options.to_profile.map(|_| to_live.profile.name.clone());
+        view.writes_locked = self.is_locked(live, &to_live, deed);
+        view.typed = plan::needs_typing(&[&live.profile, &to_live.profile], deed, n, queue, view.cost.as_ref());
+        view.takes_s = options.per_second.map(|rate| n.div_ceil(u64::from(rate.max(1))));
+        if let Err(why) = &lines {
+            view.blocked.get_or_insert_with(|| why.clone());
+        }
+        view.lines = lines.unwrap_or_default();
+        view.hazards = ways.hazards();
+        plan.target = match to {
+            TargetChoice::Place { target } => words::target(target),
+            TargetChoice::FailedIn => "the queues they failed in".to_owned(),
+            TargetChoice::Origin => "where they came from".to_owned(),
+        };
+        Ok(plan)
+    }
+
     async fn plan_reading(&self, live: &Live, deed: Deed, queue: &QueueName, n: u64, ask: DeedAsk) -> Result<Plan> {
-        let facts = self.facts(live, Some(queue)).await?;
-        let ready = live.broker.depth(queue).await?.ready;
+        let (facts, depth) = self.facts_of(live, queue).await?;
         let n = n.max(1);
-        let purpose = if deed == Deed::Take { Purpose::Take { n } } else { Purpose::Look { n } };
-        let cost = live.rules.look(&facts, &reading(queue, purpose));
+        let purpose = match deed {
+            Deed::Take | Deed::Discard => Purpose::Take { n },
+            Deed::Redrive | Deed::Move | Deed::Copy => Purpose::Drain,
+            _ => Purpose::Look { n },
+        };
+        let mut cost = live.rules.look(&facts, &reading(queue, purpose));
+        if matches!(deed, Deed::Redrive | Deed::Move | Deed::Copy) {
+            cost.reach = Some(n);
+        }
         let guarded = self.inner.store.guard_of(live.profile.id, queue).await?.is_some();
-        let will_act = n.min(ready);
-        let warnings = plan::warnings(&cost, guarded);
-        let mut view = self.view(live.profile.id, live, deed, queue, will_act, Some(cost));
-        view.messages = will_act;
+        let will_act = if ask.selection().is_some() { n } else { n.min(depth.ready) };
+        let warnings = plan::warnings(deed, &cost, guarded);
+        let mut view = self.view(live, live, deed, queue, will_act, Some(cost));
         view.warnings = warnings;
-        view.removes_original = deed == Deed::Take;
-        let note =
-            if deed == Deed::Take { "copied here, then removed" } else { "copied as they arrive, then put back" };
-        view.lines = vec![PlanLine {
-            from: Some(queue.clone()),
-            key: String::new(),
-            target: None,
-            arrives_in: Vec::new(),
-            messages: will_act,
-            note: note.to_owned(),
-            stays: false,
-        }];
-        if ready == 0 {
+        view.removes_original = plan::removes(deed);
+        let note = match deed {
+            Deed::Take => "copied here, then removed",
+            Deed::Discard => "copied here, then removed; the copies are kept for a while",
+            _ => "copied as they arrive, then put back",
+        };
+        view.lines = vec![drafting::line_of(queue, will_act, note)];
+        if depth.ready == 0 {
             view.blocked = Some(format!("queue `{queue}` has no message that is ready"));
         }
         Ok(Plan { view, ask, entries: Vec::new(), of: None, target: queue.to_string() })
     }
 
-    async fn plan_discard(
+    async fn plan_purge(&self, live: &Live, queue: &QueueName, ask: DeedAsk) -> Result<Plan> {
+        let ready = live.broker.depth(queue).await?.ready;
+        let mut view = self.view(live, live, Deed::Purge, queue, ready, None);
+        view.removes_original = true;
+        view.lines = vec![drafting::line_of(queue, ready, "destroyed by the broker, without copies")];
+        view.warnings = vec![
+            "The broker destroys everything that is ready when it handles this, also what arrives until then. Nothing is \
+             copied and nothing can be put back."
+                .to_owned(),
+        ];
+        view.blocked = (ready == 0).then(|| format!("queue `{queue}` has no message that is ready"));
+        Ok(Plan { view, ask, entries: Vec::new(), of: None, target: queue.to_string() })
+    }
+
+    /// Sends the copies of what a job removed back to its queue.
+    async fn plan_undo(&self, live: &Live, job: JobId, ask: DeedAsk) -> Result<Plan> {
+        let record = self.job_record(job).await?;
+        let why_not = |why: &str| Error::Invalid { why: format!("job {} cannot be undone: {why}", record.number) };
+        if !matches!(record.deed, Deed::Discard | Deed::Take | Deed::Move | Deed::Redrive) {
+            return Err(why_not("it removed nothing that was copied"));
+        }
+        let (Some(capture), Some(queue)) = (record.capture, record.queue.clone()) else {
+            return Err(why_not("it has no copies"));
+        };
+        let numbers = self.inner.store.stored_of_done(job).await?;
+        if numbers.is_empty() {
+            return Err(why_not("it removed nothing"));
+        }
+        let to = TargetChoice::Place { target: Target::Queue { queue: queue.clone() } };
+        let options = SendOptions::default();
+        let named = Named { deed: Deed::Undo, capture, numbers: chosen(&numbers)?, to: Some(&to), options };
+        let mut plan = match self.plan_named(live, named, ask).await {
+            Err(Error::NoSuch { .. }) => {
+                let why = format!("the copies of job {} are not kept any more", record.number);
+                return Err(Error::Refused { code: RefusedCode::CaptureHeld, why });
+            }
+            other => other?,
+        };
+        if matches!(record.deed, Deed::Move | Deed::Redrive) {
+            plan.view.warnings.push(format!(
+                "What was sent stays where it arrived: it cannot be told whether it still waits there. `{queue}` gets a \
+                 second one of each."
+            ));
+            plan.view.typed.get_or_insert_with(|| queue.to_string());
+        }
+        Ok(plan)
+    }
+
+    async fn plan_giving_up(
         &self,
         profile: ProfileId,
         capture: CaptureId,
         numbers: &[u64],
         ask: DeedAsk,
     ) -> Result<Plan> {
-        let record = self.captured_here(profile, capture).await?;
+        let record = self.captured_here(profile, capture, Deed::DiscardCopies).await?;
         let mut entries = Vec::new();
         for part in chosen(numbers)?.chunks(LOADED_MAX) {
             for stored in self.inner.captures.load_many(capture, part).await? {
                 if stored.only_here {
                     let n = entries.len() as u64 + 1;
-                    let mut entry = entry(&stored, n, 0, Errand::Discard, None);
+                    let mut entry = drafting::entry(&stored, n, Errand::GiveUp, None);
                     entry.row.stored = Some(stored.n);
-                    entry.place = Some(place_of_copy(capture, stored.n));
+                    entry.place = Some(drafting::place_of_copy(capture, stored.n));
                     entries.push(entry);
                 }
             }
@@ -173,7 +313,7 @@ impl Workbench {
         let profile = self.profile(profile).await?;
         let n = entries.len() as u64;
         let mut view = blank_view(&profile, Deed::DiscardCopies, n);
-        view.typed = plan::needs_typing(&profile, Deed::DiscardCopies, n, &record.queue, None);
+        view.typed = plan::needs_typing(&[&profile], Deed::DiscardCopies, n, &record.queue, None);
         view.warnings = vec!["They exist only here: once discarded they are nowhere.".to_owned()];
         view.blocked = (n == 0).then(|| "none of these messages exists only here".to_owned());
         let target = format!("the copies of {}", record.queue);
@@ -182,21 +322,35 @@ impl Workbench {
 
     fn view(
         &self,
-        profile: ProfileId,
         live: &Live,
+        to: &Live,
         deed: Deed,
         queue: &QueueName,
         will_act: u64,
         cost: Option<LookCost>,
     ) -> PlanView {
-        let writes = deed != Deed::CarefulLook;
         PlanView {
             queue: Some(queue.clone()),
-            typed: plan::needs_typing(&live.profile, deed, will_act, queue, cost.as_ref()),
-            writes_locked: writes && self.may_write(profile).is_err(),
+            typed: plan::needs_typing(&[&live.profile, &to.profile], deed, will_act, queue, cost.as_ref()),
+            writes_locked: self.is_locked(live, to, deed),
+            to_profile_name: (live.profile.id != to.profile.id).then(|| to.profile.name.clone()),
             cost,
             ..blank_view(&live.profile, deed, will_act)
         }
+    }
+
+    fn is_locked(&self, live: &Live, to: &Live, deed: Deed) -> bool {
+        let mut changed = plan::changes(deed, live.profile.id, to.profile.id).into_iter();
+        changed.any(|profile| self.may_write(profile).is_err())
+    }
+}
+
+fn deed_of(sending: Sending) -> Deed {
+    match sending {
+        Sending::Redrive => Deed::Redrive,
+        Sending::Move => Deed::Move,
+        Sending::Copy => Deed::Copy,
+        Sending::Replay => Deed::Replay,
     }
 }
 
@@ -214,6 +368,9 @@ fn blank_view(profile: &crate::Profile, deed: Deed, will_act: u64) -> PlanView {
         lines: Vec::new(),
         messages: will_act,
         will_act,
+        duplicates: 0,
+        takes_s: None,
+        to_profile_name: None,
         removes_original: false,
         hazards: Vec::new(),
         stripped: Vec::new(),
@@ -244,174 +401,8 @@ fn chosen(numbers: &[u64]) -> Result<Vec<u64>> {
     Ok(numbers)
 }
 
-fn count(entries: &[Entry], is: impl Fn(&Row) -> bool) -> u64 {
-    entries.iter().filter(|entry| is(&entry.row)).count() as u64
-}
-
-/// A copy has a place of its own: no two jobs send it.
-fn place_of_copy(capture: CaptureId, n: u64) -> (String, String) {
-    (format!("copy {n}"), capture.to_string())
-}
-
-fn entry(stored: &Stored, n: u64, twin: u64, errand: Errand, target: Option<Target>) -> Entry {
-    let row = Row {
-        n,
-        key: stored.key.clone(),
-        twin,
-        twins_there: None,
-        chosen: true,
-        errand,
-        state: MessageState::Planned,
-        stored: None,
-        target,
-        why: String::new(),
-        closed: false,
-    };
-    let message_id = stored.message.message_id().map(str::to_owned);
-    Entry { origin: Some(stored.n), message_id, ..Entry::new(row) }
-}
-
-/// A plan of sending, message by message.
-struct Drafting<'a> {
-    live: &'a Live,
-    facts: &'a Facts,
-    record: &'a CaptureRecord,
-    to: &'a TargetChoice,
-    /// How often each key is in the capture.
-    there: HashMap<&'a MessageKey, u64>,
-    planned: HashMap<MessageKey, u64>,
-    gathered: Gathered,
-    entries: Vec<Entry>,
-    copies: u64,
-}
-
-impl<'a> Drafting<'a> {
-    fn new(
-        live: &'a Live,
-        facts: &'a Facts,
-        record: &'a CaptureRecord,
-        to: &'a TargetChoice,
-        keys: &'a [(u64, MessageKey)],
-    ) -> Self {
-        let mut there: HashMap<_, u64> = HashMap::new();
-        keys.iter().for_each(|(_, key)| *there.entry(key).or_default() += 1);
-        let (planned, gathered, entries) = Default::default();
-        Self { live, facts, record, to, there, planned, gathered, entries, copies: 0 }
-    }
-
-    fn deed(&self) -> Deed {
-        if self.copies > 0 { Deed::SendCopy } else { Deed::Redrive }
-    }
-
-    /// The queue had no other messages than those of the capture when it was read.
-    fn is_whole(&self) -> bool {
-        let looked = matches!(self.record.source, CaptureSource::Peek | CaptureSource::CarefulLook);
-        looked && self.record.state == CaptureState::Whole && self.record.of == Some(self.record.counted.messages)
-    }
-
-    fn add(&mut self, stored: &Stored) -> Result<()> {
-        self.copies += u64::from(stored.only_here);
-        let n = self.entries.len() as u64 + 1;
-        if self.copies != n && self.copies != 0 {
-            let why = "some of these messages exist only here and some still wait in their queue: send them apart";
-            return Err(Error::Invalid { why: why.to_owned() });
-        }
-        let errand = if stored.only_here { Errand::SendCopy } else { Errand::Send };
-        let way = self.way(&stored.message);
-        let target = way.as_ref().ok().cloned();
-        let mut entry = entry(stored, n, 0, errand, target);
-        match way {
-            Ok(_) if errand == Errand::SendCopy => {
-                entry.row.stored = Some(stored.n);
-                entry.place = Some(place_of_copy(self.record.id, stored.n));
-            }
-            Ok(_) => {
-                let twin = self.planned.entry(stored.key.clone()).or_default();
-                entry.row.twin = *twin;
-                *twin += 1;
-                entry.row.twins_there = self.is_whole().then(|| self.there[&stored.key]);
-                entry.place = Some((self.live.identity.broker.clone(), self.record.queue.as_str().to_owned()));
-            }
-            Err(why) => {
-                entry.row.state = MessageState::Skipped;
-                entry.row.why = why;
-            }
-        }
-        self.entries.push(entry);
-        Ok(())
-    }
-
-    /// Where it goes, or why it stays. Either way the plan gets a line.
-    fn way(&mut self, message: &Message) -> Result<Target, String> {
-        let death_key = message.deaths.first().and_then(|death| death.routing_keys.first());
-        let mut line = PlanLine {
-            from: Some(self.record.queue.clone()),
-            key: death_key.unwrap_or(&message.routing.key).clone(),
-            target: None,
-            arrives_in: Vec::new(),
-            messages: 1,
-            note: String::new(),
-            stays: true,
-        };
-        let way = self.target_of(message).and_then(|target| self.arrive(message, target, &mut line));
-        if let Err(why) = &way {
-            line.note.clone_from(why);
-        }
-        self.gathered.add_line(line);
-        way
-    }
-
-    fn target_of(&self, message: &Message) -> Result<Target, String> {
-        match self.to {
-            TargetChoice::Place { target } => Ok(target.clone()),
-            TargetChoice::Origin => match self.live.rules.origin(message) {
-                Some(routing) => Ok(Target::Exchange { exchange: routing.exchange, key: routing.key }),
-                None => Err("it does not say by which exchange it first came: choose a place".to_owned()),
-            },
-            TargetChoice::FailedIn => match self.live.rules.failed_in(message) {
-                FailedIn::Queue { queue, .. } => Ok(Target::Queue { queue }),
-                FailedIn::OnlyExpired { queues } => {
-                    let queues: Vec<_> = queues.iter().map(|queue| format!("`{queue}`")).collect();
-                    Err(format!("it only ever expired, in {}: choose a place", queues.join(", ")))
-                }
-                FailedIn::Unknown => Err("it does not say in which queue it failed: choose a place".to_owned()),
-            },
-        }
-    }
-
-    fn arrive(&mut self, message: &Message, target: Target, line: &mut PlanLine) -> Result<Target, String> {
-        let prepared = self.live.rules.prepare(message, &target);
-        let arrivals = self.live.rules.arrivals(self.facts, &prepared.outgoing);
-        line.target = Some(target.clone());
-        line.arrives_in.clone_from(&arrivals.queues);
-        if arrivals.is_unroutable() {
-            line.target = None;
-            return Err(match &target {
-                Target::Queue { queue } => format!("there is no queue `{queue}`: the broker would return it"),
-                Target::Exchange { .. } => {
-                    format!("nothing takes it at {}: the broker would return it", words::target(&target))
-                }
-            });
-        }
-        if let (true, Some(unsure)) = (arrivals.queues.is_empty(), arrivals.unsure.first()) {
-            line.target = None;
-            return Err(format!("where it would arrive is not known: {}", unsure.why));
-        }
-        line.stays = false;
-        line.note = self.consumers(&arrivals.queues);
-        self.gathered.add_hazards(self.live.rules.hazards(self.facts, &target, &arrivals));
-        prepared.stripped.iter().for_each(|part| self.gathered.add_stripped(&part.name, part.why));
-        Ok(target)
-    }
-
-    fn consumers(&self, queues: &[QueueName]) -> String {
-        let [queue] = queues else { return String::new() };
-        let measured = self.facts.measures.iter().flat_map(|part| &part.value.queues);
-        match measured.filter(|measure| measure.name == *queue).find_map(|measure| measure.consumers) {
-            Some(0) => "no consumers".to_owned(),
-            Some(1) => "1 consumer".to_owned(),
-            Some(n) => format!("{n} consumers"),
-            None => String::new(),
-        }
-    }
+/// How many are equal to one that comes before them.
+fn duplicates(entries: &[Entry]) -> u64 {
+    let keys: std::collections::BTreeSet<_> = entries.iter().map(|entry| &entry.row.key).collect();
+    (entries.len() - keys.len()) as u64
 }

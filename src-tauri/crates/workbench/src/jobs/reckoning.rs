@@ -1,10 +1,11 @@
 //! What a crash left, reckoned from the journal and from what was seen at both ends. Pure: the looks are made elsewhere.
 //! Nothing is guessed: what cannot be known stays in doubt, with what is known of both ends.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use broker::{MessageKey, QueueName, Target};
 
+use super::machine::Met;
 use super::row::{Errand, Row};
 use super::{Answer, End, MessageState};
 
@@ -13,8 +14,8 @@ use super::{Answer, End, MessageState};
 pub(crate) enum Sight {
     /// All of it was seen.
     Whole {
-        /// How often each key is there.
-        tally: HashMap<MessageKey, u64>,
+        /// How often each key is there, and where last.
+        tally: HashMap<MessageKey, Met>,
         /// The numbers of this job's redrive ids that are there.
         ours: BTreeSet<u64>,
         /// Nobody else takes messages from it, as far as the broker tells.
@@ -30,6 +31,9 @@ pub(crate) enum Sight {
 /// Both ends of a job.
 #[derive(Debug)]
 pub(crate) struct Ends<'a> {
+    /// The rows up to this number are all that the job met until then, in their order. 0: it names messages one by one,
+    /// and met others.
+    pub(crate) met_to: u64,
     pub(crate) source_name: Option<&'a QueueName>,
     pub(crate) source: &'a Sight,
     pub(crate) targets: &'a BTreeMap<QueueName, Sight>,
@@ -47,7 +51,7 @@ pub(crate) struct Reckoned {
 
 /// Reckons every row that has no end yet, or that waits for an answer.
 pub(crate) fn reckon(rows: &[Row], ends: &Ends<'_>) -> Vec<Reckoned> {
-    let at_source = sources(rows, ends.source);
+    let at_source = sources(rows, ends);
     let open = rows.iter().filter(|row| is_unsettled(row));
     open.map(|row| {
         let source = at_source.get(&row.n).cloned().unwrap_or(End::NotApplicable);
@@ -78,11 +82,13 @@ fn said_with_care(source: End, sight: &Sight) -> End {
 
 /// Whether each unsettled message is still in its queue. Equal ones are told apart by counting only, and where the
 /// count leaves more than one reading nothing is said.
-fn sources(rows: &[Row], sight: &Sight) -> HashMap<u64, End> {
+fn sources(rows: &[Row], ends: &Ends<'_>) -> HashMap<u64, End> {
+    let sight = ends.source;
     let mut by_key: BTreeMap<&MessageKey, Vec<&Row>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.errand.starts_in_queue()) {
         by_key.entry(&row.key).or_default().push(row);
     }
+    let surely_met = surely_met(&by_key, ends);
     let mut found = HashMap::new();
     for (key, rows) in by_key {
         match sight {
@@ -91,12 +97,30 @@ fn sources(rows: &[Row], sight: &Sight) -> HashMap<u64, End> {
                 found.extend(rows.iter().filter(|row| is_unsettled(row)).map(not_looked));
             }
             Sight::Whole { tally, undisturbed, keeps, .. } => {
-                let seen = tally.get(key).copied().unwrap_or(0);
-                found.extend(Twins::of(&rows).tell_apart(seen, *undisturbed, *keeps));
+                let met = tally.get(key).copied().unwrap_or_default();
+                let mut twins = Twins::of(&rows);
+                if *undisturbed && surely_met.is_some_and(|place| met.last_at < place) {
+                    twins.there.get_or_insert(rows.len() as u64);
+                }
+                found.extend(twins.tell_apart(met.times, *undisturbed, *keeps));
             }
         }
     }
     found
+}
+
+/// A place in the queue before which lies nothing but what the job has met: that of one of its messages which is surely
+/// there and has no equal. A job meets messages in their order, and what comes back lies before what was never handed
+/// out: that holds of every broker that we reach.
+fn surely_met(by_key: &BTreeMap<&MessageKey, Vec<&Row>>, ends: &Ends<'_>) -> Option<u64> {
+    let Sight::Whole { tally, .. } = ends.source else { return None };
+    let place = |(key, rows): (&&MessageKey, &Vec<&Row>)| {
+        let [row] = rows.as_slice() else { return None };
+        let is_kept = if is_unsettled(row) { !may_be_removed(row) } else { stays_in_queue(row) };
+        let met = tally.get(*key).filter(|met| met.times == 1 && is_kept && row.n <= ends.met_to);
+        met.map(|met| met.last_at)
+    };
+    by_key.iter().filter_map(place).max()
 }
 
 /// Equal messages of one job.
@@ -190,10 +214,10 @@ fn may_be_removed(row: &Row) -> bool {
 }
 
 /// It was left in its queue for good.
-fn stays_in_queue(row: &Row) -> bool {
+pub(crate) fn stays_in_queue(row: &Row) -> bool {
     match row.errand {
         Errand::GiveBack(end) => row.state == end,
-        Errand::Send | Errand::Take | Errand::Remove => matches!(
+        Errand::Send | Errand::Take | Errand::Discard | Errand::Remove => matches!(
             row.state,
             MessageState::NotStarted
                 | MessageState::Unroutable
@@ -202,18 +226,19 @@ fn stays_in_queue(row: &Row) -> bool {
                 | MessageState::Skipped
                 | MessageState::LeftBehind
         ),
-        Errand::PutBack(_) | Errand::SendCopy | Errand::Discard => false,
+        Errand::Copy => row.state != MessageState::OnlyOurCopy,
+        Errand::PutBack(_) | Errand::SendCopy | Errand::GiveUp => false,
     }
 }
 
 fn target_of(row: &Row, ends: &Ends<'_>) -> End {
     let sight = match (row.errand, &row.target) {
         (Errand::PutBack(_), _) => Some(ends.source),
-        (Errand::Send | Errand::SendCopy | Errand::Remove, Some(Target::Queue { queue })) => {
+        (Errand::Send | Errand::Copy | Errand::SendCopy | Errand::Remove, Some(Target::Queue { queue })) => {
             // A target that is the source itself was looked at there.
             if ends.source_name == Some(queue) { Some(ends.source) } else { ends.targets.get(queue) }
         }
-        (Errand::Send | Errand::SendCopy | Errand::Remove, Some(Target::Exchange { .. })) => {
+        (Errand::Send | Errand::Copy | Errand::SendCopy | Errand::Remove, Some(Target::Exchange { .. })) => {
             return End::NotLooked {
                 why: "it went to an exchange: where it would be is not known for certain".to_owned(),
             };
@@ -240,11 +265,14 @@ fn settle(row: &Row, source: &End, target: &End) -> (MessageState, String) {
     }
     match row.errand {
         Errand::Send | Errand::Remove => settle_sent(row, source, target),
-        Errand::SendCopy => settle_copy(row, target),
+        Errand::Copy if row.state == MessageState::Copied || *source == End::No => {
+            settle_given_back(row, MessageState::NotStarted, source)
+        }
+        Errand::Copy | Errand::SendCopy => settle_copy(row, target),
         Errand::PutBack(end) => settle_put_back(row, end, source, target),
         Errand::GiveBack(end) => settle_given_back(row, end, source),
-        Errand::Take => settle_taken(source),
-        Errand::Discard => (MessageState::Done, String::new()),
+        Errand::Take | Errand::Discard => settle_taken(source),
+        Errand::GiveUp => (MessageState::Done, String::new()),
     }
 }
 
@@ -337,7 +365,7 @@ fn all_answers(row: &Row, at_source: &End, at_target: &End) -> (Option<Answer>, 
         (MessageState::OnlyOurCopy, _) => {
             ((*at_source == End::No).then_some(Answer::SendCopy), vec![Answer::SendCopy, Answer::Leave])
         }
-        (_, Errand::SendCopy) => {
+        (_, Errand::Copy | Errand::SendCopy) => {
             ((*at_target == End::No).then_some(Answer::SendCopy), vec![Answer::SendCopy, Answer::Leave])
         }
         (_, Errand::Send | Errand::Remove) => match at_source {
@@ -353,29 +381,37 @@ fn all_answers(row: &Row, at_source: &End, at_target: &End) -> (Option<Answer>, 
 }
 
 /// Copies that were committed in the capture while the journal did not yet say so: each becomes known. A planned row gets
-/// its copy; any other message was held besides, and gets a row.
+/// its copy; any other message was held besides, and gets a row. Those that changed.
 pub(crate) fn adopt(
     rows: &mut Vec<Row>,
+    next_n: u64,
     copies: impl IntoIterator<Item = (u64, MessageKey)>,
     besides: Errand,
     chosen: bool,
-) {
-    let known: BTreeSet<u64> = rows.iter().filter_map(|row| row.stored).collect();
-    for (number, key) in copies {
-        if known.contains(&number) {
-            continue;
+) -> Vec<Row> {
+    let mut twins: HashMap<MessageKey, u64> = HashMap::new();
+    let mut planned: HashMap<MessageKey, VecDeque<usize>> = HashMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        *twins.entry(row.key.clone()).or_default() += 1;
+        if row.state == MessageState::Planned && row.stored.is_none() && row.errand.starts_in_queue() {
+            planned.entry(row.key.clone()).or_default().push_back(at);
         }
-        let planned = rows.iter_mut().find(|row| {
-            row.state == MessageState::Planned && row.stored.is_none() && row.errand.starts_in_queue() && row.key == key
-        });
-        if let Some(row) = planned {
+    }
+    let mut changed = Vec::new();
+    // A number is left out: something may have been met in between that was not copied.
+    let mut next_n = next_n + 1;
+    for (number, key) in copies {
+        if let Some(at) = planned.get_mut(&key).and_then(VecDeque::pop_front) {
+            let row = &mut rows[at];
             row.stored = Some(number);
             row.state = MessageState::Copied;
+            changed.push(row.clone());
             continue;
         }
+        let twin = twins.entry(key.clone()).or_default();
         let row = Row {
-            n: rows.iter().map(|row| row.n).max().unwrap_or(0) + 1,
-            twin: rows.iter().filter(|row| row.key == key).count() as u64,
+            n: next_n,
+            twin: *twin,
             key,
             twins_there: None,
             chosen,
@@ -386,8 +422,12 @@ pub(crate) fn adopt(
             why: String::new(),
             closed: false,
         };
+        *twin += 1;
+        next_n += 1;
+        changed.push(row.clone());
         rows.push(row);
     }
+    changed
 }
 
 /// The errand by which an answer is carried out. `None`: nothing is done at the broker.

@@ -1,7 +1,7 @@
 //! After a crash: what each message's state is, as far as the broker can be asked without harm. Nothing is sent and
 //! nothing is removed here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +9,23 @@ use broker::{Depth, LookCost, Purpose, QueueName, Returning, Target};
 use tokio_util::sync::CancellationToken;
 
 use super::driver;
-use super::machine::{Limits, Machine, Quest, ReadOut, Work};
+use super::ending::{RunEnd, planned_by_rule};
+use super::machine::{Halt, Limits, Machine, Quest, ReadOut, Work};
 use super::planning::reading;
 use super::reckoning::{self, Ends, Sight};
 use super::row::{Errand, Row};
-use super::starting::{busy, desk_of};
-use super::{JobState, JobView, MessageState, Owner, plan};
-use crate::connections::{LOOK_MESSAGES_MAX, Live};
-use crate::store::JobRecord;
+use super::running::desk_of;
+use super::starting::busy;
+use super::{JobState, JobView, MessageState, plan};
+use crate::connections::Live;
+use crate::store::{JobRecord, RowsOf};
 use crate::{AppEvent, Error, JobId, ProfileId, Result, Workbench};
 
 /// A dead connection's messages come back within this time, looked for this often.
 const STILL_LOOK_AGAIN: Duration = Duration::from_millis(300);
 const STILL_LOOKS_MAX: u32 = 30;
+/// Messages that are held to be counted.
+const COUNTED_MAX: u64 = 200_000;
 
 impl Workbench {
     /// Looks after the jobs that were interrupted on that profile's broker. Called when its connection has opened.
@@ -33,9 +37,16 @@ impl Workbench {
                 continue;
             }
             let Some(owner) = self.inner.jobs.own(record.id)? else { continue };
-            if let Err(error) = self.reconcile(&record, &live, owner).await {
+            let record = self.job_record(record.id).await?;
+            if record.state != JobState::Interrupted {
+                // Somebody else has looked it up since the list was read.
+                owner.give_up(Some(record.state));
+                continue;
+            }
+            if let Err(error) = self.reconcile(&record, &live).await {
                 tracing::warn!(%error, job = %record.id, "an interrupted job could not be looked up");
             }
+            owner.give_up(Some(self.job_record(record.id).await?.state));
             self.tell(AppEvent::JobChanged { job: record.id });
         }
         Ok(())
@@ -43,15 +54,17 @@ impl Workbench {
 
     /// Looks again at both ends of what a job left open, where that is harmless. Sends and removes nothing.
     pub async fn reconcile_job(&self, job: JobId) -> Result<JobView> {
-        let record = self.job_record(job).await?;
-        let live = self.live(record.profile)?;
+        let live = self.live(self.job_record(job).await?.profile)?;
         let owner = self.inner.jobs.own(job)?.ok_or_else(|| busy("the job"))?;
-        self.reconcile(&record, &live, owner).await?;
+        let record = self.job_record(job).await?;
+        self.reconcile(&record, &live).await?;
+        owner.give_up(Some(self.job_record(job).await?.state));
         self.tell(AppEvent::JobChanged { job });
         self.show_job(job).await
     }
 
-    async fn reconcile(&self, record: &JobRecord, live: &Live, owner: Owner) -> Result<()> {
+    /// For whoever owns the job.
+    pub(super) async fn reconcile(&self, record: &JobRecord, live: &Live) -> Result<()> {
         let mut rows = self.rows_with_copies(record).await?;
         let open = |row: &Row| row.state.is_under_way() || row.is_open();
         let source = match &record.queue {
@@ -60,49 +73,78 @@ impl Workbench {
             }
             _ => Sight::Not { why: "no queue was read".to_owned() },
         };
+        let elsewhere = record.ask.as_ref().and_then(|ask| ask.options().to_profile);
+        // Queues of another connection may have the same name.
+        let source_name = record.queue.as_ref().filter(|_| elsewhere.is_none());
         let mut targets = BTreeMap::new();
-        for queue in target_queues(&rows, record) {
-            let sight = self.look_for(record, live, &queue, Look::Target).await;
+        for queue in target_queues(&rows, source_name) {
+            let sight = match elsewhere.map(|profile| self.live(profile)).transpose() {
+                Ok(to) => self.look_for(record, to.as_ref().unwrap_or(live), &queue, Look::Target).await,
+                Err(_) => Sight::Not { why: "the connection that it was sent to is not open".to_owned() },
+            };
             targets.insert(queue, sight);
         }
         // A look may have had to write rows of its own.
         let known: BTreeSet<_> = rows.iter().map(|row| row.n).collect();
-        let now = self.inner.store.job_entries(record.id).await?;
+        let now = self.inner.store.job_entries(record.id, RowsOf::OpenOrNotStarted).await?;
         rows.extend(now.into_iter().map(|entry| entry.row).filter(|row| !known.contains(&row.n)));
-        let ends = Ends { source_name: record.queue.as_ref(), source: &source, targets: &targets };
+        let met_to = match planned_by_rule(record) {
+            Some(_) => self.inner.store.gapless_to(record.id).await?,
+            None => 0,
+        };
+        let ends = Ends { met_to, source_name, source: &source, targets: &targets };
+        let places: HashMap<_, _> = rows.iter().enumerate().map(|(at, row)| (row.n, at)).collect();
         let mut written = Vec::new();
         for reckoned in reckoning::reckon(&rows, &ends) {
-            if let Some(row) = rows.iter_mut().find(|row| row.n == reckoned.n) {
-                (row.state, row.why) = (reckoned.state, reckoned.why);
-                written.push((row.clone(), reckoned.at_source, reckoned.at_target));
-            }
+            let row = Row { state: reckoned.state, why: reckoned.why, ..rows[places[&reckoned.n]].clone() };
+            written.push((row, reckoned.at_source, reckoned.at_target));
         }
         self.inner.store.write_ends(record.id, written).await?;
-        let halt = rows.iter().any(|row| row.state == MessageState::NotStarted);
-        let trouble =
-            || super::machine::Trouble { words: "the program ended before the job did".to_owned(), lost: false };
-        let halt = halt.then(|| super::machine::Halt::Trouble(trouble()));
-        self.finish_job(record.id, Some((halt, false)), record.fault.clone()).await?;
-        drop(owner);
+        let counts = self.counts_of(&JobRecord { state: JobState::Paused, ..record.clone() }).await?;
+        let rest = (counts.not_started > 0).then(|| "the program ended before the job did".to_owned());
+        let end = match record.state {
+            JobState::Stopped => RunEnd { halt: Some(Halt::Stopped), ..RunEnd::default() },
+            _ => RunEnd { pause: rest, ..RunEnd::default() },
+        };
+        self.finish_job(record.id, Some(end), record.fault.clone()).await?;
         Ok(())
     }
 
-    /// The job's rows, with copies that were committed before the journal knew of them.
+    /// The job's rows that have no end, and their equals, with copies that were committed before the journal knew of them.
     async fn rows_with_copies(&self, record: &JobRecord) -> Result<Vec<Row>> {
-        let entries = self.inner.store.job_entries(record.id).await?;
+        let store = &self.inner.store;
+        let entries = store.job_entries(record.id, RowsOf::OpenOrNotStarted).await?;
         let mut rows: Vec<_> = entries.into_iter().map(|entry| entry.row).collect();
-        if let (Some(besides), Some(capture)) = (record.besides, record.capture) {
-            let copies = match self.inner.captures.keys(capture).await {
-                Ok(copies) => copies,
-                // It ended before its capture had a file.
-                Err(Error::NoSuch { .. }) => Vec::new(),
-                Err(error) => return Err(error),
-            };
-            let chosen = record.deed != super::Deed::Redrive;
-            reckoning::adopt(&mut rows, copies, besides, chosen);
-            self.inner.store.write_rows(record.id, rows.clone()).await?;
-        }
+        let (Some(besides), Some(capture)) = (record.besides, record.capture) else { return Ok(rows) };
+        let copies = match self.inner.captures.keys(capture).await {
+            Ok(copies) => copies,
+            // It ended before its capture had a file.
+            Err(Error::NoSuch { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let known: HashSet<_> = store.stored_of(record.id).await?.into_iter().collect();
+        let unknown = copies.into_iter().filter(|(number, _)| !known.contains(number));
+        let next_n = store.last_n(record.id).await? + 1;
+        let chosen = !matches!(besides, Errand::GiveBack(_)) || record.deed == super::Deed::CarefulLook;
+        let adopted = reckoning::adopt(&mut rows, next_n, unknown, besides, chosen);
+        store.write_rows(record.id, adopted).await?;
         Ok(rows)
+    }
+
+    /// How many of the messages that a job sent are in the queue again that they came from. Noted in the journal. An
+    /// error: why that cannot be seen.
+    pub(super) async fn count_bounces(&self, record: &JobRecord) -> Result<u64, String> {
+        let queue = record.queue.as_ref().ok_or("no queue was read")?;
+        let live = self.live(record.profile).map_err(|error| error.to_string())?;
+        match self.look_for(record, &live, queue, Look::Source).await {
+            Sight::Whole { ours, .. } => {
+                let numbers: Vec<_> = ours.into_iter().collect();
+                let bounced = numbers.len() as u64;
+                let noted = self.inner.store.note_bounced(record.id, numbers).await;
+                noted.map(|()| bounced).map_err(|error| error.to_string())
+            }
+            Sight::Not { why } => Err(why),
+        }
     }
 
     /// Counts what is in a queue, where that is harmless.
@@ -114,9 +156,9 @@ impl Workbench {
     }
 
     async fn try_to_look_for(&self, record: &JobRecord, live: &Live, queue: &QueueName, look: Look) -> Result<Sight> {
-        let depth = still(live, queue).await?;
-        let facts = self.facts(live, Some(queue)).await?;
-        let n = depth.ready.clamp(1, LOOK_MESSAGES_MAX);
+        still(live, queue).await?;
+        let (facts, depth) = self.facts_of(live, queue).await?;
+        let n = depth.ready.clamp(1, COUNTED_MAX);
         let cost = live.rules.look(&facts, &reading(queue, Purpose::Look { n }));
         if let Some(why) = harmful(&cost, &depth, look) {
             return Ok(Sight::Not { why });
@@ -143,8 +185,7 @@ impl Workbench {
         n: u64,
         cost: LookCost,
     ) -> Result<Machine> {
-        let next_n =
-            self.inner.store.job_entries(record.id).await?.iter().map(|entry| entry.row.n).max().unwrap_or(0) + 1;
+        let next_n = self.inner.store.last_n(record.id).await? + 1;
         // What may not go back is copied before it is put back.
         let writer = match (record.capture, plan::limits(Some(&cost)).1) {
             (Some(capture), true) => Some(self.inner.captures.reopen(capture).await?),
@@ -157,8 +198,9 @@ impl Workbench {
             quest: Quest::Count { n },
             rows: Vec::new(),
             next_n,
+            leave: HashMap::new(),
             wary: false,
-            limits: Limits::LOOK,
+            limits: if n > Limits::LOOK.hold_messages_max { Limits::COUNT } else { Limits::LOOK },
         });
         let ran = Box::pin(driver::run(&desk, machine, &CancellationToken::new(), &|_| {})).await;
         if let Ok(mut desk) = Arc::try_unwrap(desk)
@@ -181,7 +223,7 @@ fn harmful(cost: &LookCost, depth: &Depth, look: Look) -> Option<String> {
     if let Some(refusal) = &cost.refusal {
         return Some(format!("looking there is refused: {}", refusal.why));
     }
-    if depth.ready > LOOK_MESSAGES_MAX {
+    if depth.ready > COUNTED_MAX {
         return Some(format!("{} messages are there: more than one look holds", depth.ready));
     }
     if look == Look::Target {
@@ -196,28 +238,28 @@ fn harmful(cost: &LookCost, depth: &Depth, look: Look) -> Option<String> {
 }
 
 /// The queues in which sent messages of unsettled rows may be.
-fn target_queues(rows: &[Row], record: &JobRecord) -> BTreeSet<QueueName> {
+fn target_queues(rows: &[Row], source_name: Option<&QueueName>) -> BTreeSet<QueueName> {
     let sent = rows.iter().filter(|row| {
-        let sends = matches!(row.errand, Errand::Send | Errand::SendCopy | Errand::Remove);
+        let sends = row.errand.sends() || row.errand == Errand::Remove;
         sends && (row.state.is_under_way() || row.is_open()) && row.state != MessageState::Planned
     });
     let queues = sent.filter_map(|row| match &row.target {
         Some(Target::Queue { queue }) => Some(queue.clone()),
         _ => None,
     });
-    queues.filter(|queue| Some(queue) != record.queue.as_ref()).collect()
+    queues.filter(|queue| Some(queue) != source_name).collect()
 }
 
 /// Waits until what a dead connection held has come back: until the count stands still, or a bound.
-async fn still(live: &Live, queue: &QueueName) -> Result<Depth> {
-    let mut before = live.broker.depth(queue).await?;
+async fn still(live: &Live, queue: &QueueName) -> Result<()> {
+    let mut before = live.broker.depth(queue).await?.ready;
     for _ in 0..STILL_LOOKS_MAX {
         tokio::time::sleep(STILL_LOOK_AGAIN).await;
-        let now = live.broker.depth(queue).await?;
-        if now.ready == before.ready {
-            return Ok(now);
+        let now = live.broker.depth(queue).await?.ready;
+        if now == before {
+            break;
         }
         before = now;
     }
-    Ok(before)
+    Ok(())
 }

@@ -30,6 +30,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Its message may not be at work for two jobs at once.
+    pub(crate) fn binds(&self) -> bool {
+        self.chosen && !matches!(self.errand, Errand::GiveBack(_) | Errand::PutBack(_))
+    }
+
     /// Somebody still has to answer.
     pub(crate) fn is_open(&self) -> bool {
         !self.closed && self.state.needs_answer()
@@ -42,10 +47,14 @@ impl Row {
 pub(crate) enum Errand {
     /// Find, copy, publish, remove.
     Send,
+    /// Find, copy, publish, give back.
+    Copy,
     /// Publish from our copy; nothing is removed.
     SendCopy,
-    /// Find, copy, remove.
+    /// Find, copy, remove: from then on our copy is the only one, and is never dropped by itself.
     Take,
+    /// Find, copy, remove: it is not wanted any more, and its copy is kept for a while.
+    Discard,
     /// Find, copy, hold until the end, give back. Ends in that state.
     GiveBack(MessageState),
     /// Giving it back would destroy it: copy, publish again to the same queue, remove. Ends in that state.
@@ -53,17 +62,22 @@ pub(crate) enum Errand {
     /// Find and remove: it was sent before.
     Remove,
     /// Give up our copy.
-    Discard,
+    GiveUp,
 }
 
 impl Errand {
     /// Whether the message is looked for in the source queue.
     pub(crate) fn starts_in_queue(self) -> bool {
-        !matches!(self, Self::SendCopy | Self::Discard)
+        !matches!(self, Self::SendCopy | Self::GiveUp)
+    }
+
+    /// Whether it is sent elsewhere, for which it needs a target.
+    pub(crate) fn sends(self) -> bool {
+        matches!(self, Self::Send | Self::Copy | Self::SendCopy)
     }
 
     /// Whether it is published on the way.
     pub(crate) fn publishes(self) -> bool {
-        matches!(self, Self::Send | Self::SendCopy | Self::PutBack(_))
+        matches!(self, Self::Send | Self::Copy | Self::SendCopy | Self::PutBack(_))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::reckoning;
 use super::{End, JobRow, JobView};
-use crate::store::{Entry, JobRecord};
+use crate::store::{Entry, JobRecord, RowsOf};
 use crate::{CaptureId, JobCounts, JobId, JobState, MessageState, ProfileId, Result, Workbench};
 
 /// Rows of one job that are shown.
@@ -14,9 +14,9 @@ impl Workbench {
     /// One job, with the messages that are not simply done.
     pub async fn show_job(&self, job: JobId) -> Result<JobView> {
         let record = self.job_record(job).await?;
-        let entries = self.inner.store.job_entries(job).await?;
-        let counts = JobCounts::of(entries.iter().map(|entry| &entry.row));
-        let shown = entries.into_iter().filter(|entry| is_shown(entry, record.state)).take(ROWS_MAX);
+        let counts = self.counts_of(&record).await?;
+        let entries = self.inner.store.job_page(job, RowsOf::NotDone, 0, ROWS_MAX).await?;
+        let shown = entries.into_iter().filter(|entry| is_shown(entry, record.state));
         let mut rows = Vec::new();
         for (at, mut entry) in shown.enumerate() {
             if at < OPENED_MAX && entry.message_id.is_none() {
@@ -24,17 +24,28 @@ impl Workbench {
             }
             rows.push(row_of(entry));
         }
-        Ok(JobView { rows, ..view_of(record, counts) })
+        Ok(JobView { rows, ..self.job_view(record, counts) })
     }
 
     /// Jobs, newest first, without their messages.
     pub async fn list_jobs(&self, profile: Option<ProfileId>) -> Result<Vec<JobView>> {
         let mut views = Vec::new();
         for record in self.inner.store.jobs(profile).await? {
-            let counts = self.inner.store.job_counts(record.id).await?;
-            views.push(view_of(record, counts));
+            let counts = self.counts_of(&record).await?;
+            views.push(self.job_view(record, counts));
         }
         Ok(views)
+    }
+
+    /// What became of each message of a job: at most `max` with numbers above `after`, in order.
+    pub async fn job_rows(&self, job: JobId, after: u64, max: usize) -> Result<Vec<JobRow>> {
+        let entries = self.inner.store.job_page(job, RowsOf::All, after, max.min(ROWS_MAX)).await?;
+        Ok(entries.into_iter().map(row_of).collect())
+    }
+
+    fn job_view(&self, record: JobRecord, counts: JobCounts) -> JobView {
+        let elsewhere = record.state == JobState::Running && !self.inner.jobs.runs(record.id);
+        view_of(record, counts, elsewhere)
     }
 
     async fn message_id(&self, capture: Option<CaptureId>, stored: Option<u64>) -> Option<String> {
@@ -45,10 +56,10 @@ impl Workbench {
 
 fn is_shown(entry: &Entry, state: JobState) -> bool {
     let waits = state == JobState::Running && entry.row.state == MessageState::Planned;
-    entry.row.state != MessageState::Done && !entry.row.closed && !waits
+    !waits
 }
 
-fn view_of(record: JobRecord, counts: JobCounts) -> JobView {
+fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {
     JobView {
         id: record.id,
         number: record.number,
@@ -58,6 +69,7 @@ fn view_of(record: JobRecord, counts: JobCounts) -> JobView {
         profile_name: record.profile_name,
         queue: record.queue,
         target: record.target,
+        elsewhere,
         started_at: record.started_at,
         ended_at: record.ended_at,
         counts,
@@ -68,18 +80,37 @@ fn view_of(record: JobRecord, counts: JobCounts) -> JobView {
     }
 }
 
-fn row_of(entry: Entry) -> JobRow {
+/// A state as one word.
+pub(super) fn state_words(state: JobState) -> &'static str {
+    match state {
+        JobState::Running => "running",
+        JobState::Paused => "paused",
+        JobState::Finished => "finished",
+        JobState::Interrupted => "interrupted",
+        JobState::NeedsAnswer => "waiting for answers",
+        JobState::Stopped => "stopped",
+        JobState::Failed => "failed",
+    }
+}
+
+/// What is known of both ends.
+pub(super) fn ends_of(entry: &Entry) -> (End, End) {
     let unseen = || End::NotLooked { why: "nobody has looked yet".to_owned() };
-    let at_source = match entry.at_source {
+    let at_source = match entry.at_source.clone() {
         Some(end) => end,
         None if entry.row.errand.starts_in_queue() => unseen(),
         None => End::NotApplicable,
     };
-    let at_target = match entry.at_target {
+    let at_target = match entry.at_target.clone() {
         Some(end) => end,
         None if entry.row.errand.publishes() => unseen(),
         None => End::NotApplicable,
     };
+    (at_source, at_target)
+}
+
+fn row_of(entry: Entry) -> JobRow {
+    let (at_source, at_target) = ends_of(&entry);
     let (recommended, answers) = reckoning::answers(&entry.row, &at_source, &at_target);
     JobRow {
         n: entry.row.n,

@@ -1,36 +1,23 @@
 //! Starting what was planned: checked once more, written down, then run in a task of its own.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
-use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
 
-use super::desk::Desk;
-use super::driver;
-use super::machine::{Machine, Quest, Work};
+use super::machine::{Quest, Work};
 use super::plan::{self, Plan};
 use super::row::Errand;
-use super::{Deed, DeedAsk, JobState, MessageState, Owner, words};
+use super::running::Undertaking;
+use super::{Deed, DeedAsk, JobState, MessageState, Selection, SendOptions, words};
 use crate::activity::NewActivity;
 use crate::captures::{CaptureSource, CaptureWriter, NewCapture};
 use crate::connections::Live;
 use crate::store::JobRecord;
-use crate::{AppEvent, CaptureId, Error, JobId, Outcome, PlanId, RefusedCode, Result, Workbench};
-
-/// A job that is ready to run, with everything it needs.
-#[derive(Debug)]
-pub(super) struct Undertaking {
-    pub(super) record: JobRecord,
-    pub(super) owner: Owner,
-    pub(super) live: Option<Live>,
-    pub(super) writer: Option<CaptureWriter>,
-    pub(super) work: Work,
-}
+use crate::{CaptureId, Error, JobId, Outcome, PlanId, RefusedCode, Result, Workbench};
 
 impl Workbench {
     /// Carries out a plan. `typed` is what the user typed, where the plan asks for it. Returns as soon as the job is
-    /// written down; [`AppEvent::JobChanged`] tells how it goes on.
+    /// written down; [`crate::AppEvent::JobChanged`] tells how it goes on.
     ///
     /// Refused where writes are locked, the confirmation is missing, the plan no longer fits what is at the broker, or
     /// another job has one of the messages.
@@ -43,6 +30,8 @@ impl Workbench {
             Some(_) => "by typing the queue's name",
             None => "by a click",
         };
+        // A program that died a moment ago is not in the way.
+        self.inner.jobs.settle().await?;
         let undertaking = self.write_down(&plan, confirmed).await?;
         let job = undertaking.record.id;
         self.inner.jobs.forget_plan(plan.view.id);
@@ -58,8 +47,9 @@ impl Workbench {
             let why = format!("type `{asked}` to confirm");
             return Err(Error::Refused { code: RefusedCode::ConfirmationMissing, why });
         }
-        if !matches!(view.deed, Deed::CarefulLook | Deed::DiscardCopies) {
-            self.may_write(view.profile)?;
+        let to = plan.ask.options().to_profile.unwrap_or(view.profile);
+        for changed in plan::changes(view.deed, view.profile, to) {
+            self.may_write(changed)?;
         }
         let now = Box::pin(self.compute(view.profile, plan.ask.clone())).await?;
         if let Some(why) = plan::outdated(view, &now.view) {
@@ -74,6 +64,7 @@ impl Workbench {
             Deed::DiscardCopies => None,
             _ => Some(self.live(plan.view.profile)?),
         };
+        let to = plan.ask.options().to_profile.map(|profile| self.live(profile)).transpose()?;
         let id = JobId::new();
         let owner = self.inner.jobs.own(id)?.ok_or_else(|| busy("the job"))?;
         let writer = self.new_capture(plan, live.as_ref()).await?;
@@ -82,9 +73,12 @@ impl Workbench {
         match self.inner.store.add_job(record.clone(), plan.entries.clone()).await? {
             Ok(number) => record.number = number,
             Err(other) => {
+                owner.never_mind();
                 self.drop_capture(writer).await;
-                let why =
-                    format!("job {} has one of these messages and is not settled: answer that first", other.number);
+                let why = format!(
+                    "job {} has messages of this plan, or is at this queue, and is not settled: let it end, or answer it",
+                    other.number
+                );
                 return Err(Error::Refused { code: RefusedCode::AlreadyOutstanding, why });
             }
         }
@@ -102,17 +96,19 @@ impl Workbench {
         let activity = self.note(note.outcome(Outcome::Running, plan.view.title.clone())).await?;
         self.inner.store.set_job_activity(id, activity).await?;
         record.activity = Some(activity);
-        Ok(Undertaking { record, owner, live, writer, work: work_of(plan) })
+        let canary = plan.ask.options().canary;
+        Ok(Undertaking { record, owner, live, to, writer, work: work_of(plan), canary })
     }
 
     async fn new_capture(&self, plan: &Plan, live: Option<&Live>) -> Result<Option<CaptureWriter>> {
         let source = match plan.view.deed {
-            Deed::Redrive => CaptureSource::Job,
             Deed::Take => CaptureSource::Take,
             Deed::CarefulLook => CaptureSource::CarefulLook,
-            Deed::SendCopy | Deed::DiscardCopies => return Ok(None),
+            Deed::Redrive | Deed::Move | Deed::Copy | Deed::Discard => CaptureSource::Job,
+            Deed::Replay | Deed::Undo | Deed::Purge | Deed::SendCopy | Deed::DiscardCopies => return Ok(None),
         };
-        let (Some(live), Some(queue)) = (live, &plan.view.queue) else { return Ok(None) };
+        let reads = plan.of.is_none() || plan.view.removes_original;
+        let (Some(live), Some(queue), true) = (live, &plan.view.queue, reads) else { return Ok(None) };
         let ready = live.broker.depth(queue).await?.ready;
         let new = NewCapture {
             source,
@@ -145,77 +141,7 @@ impl Workbench {
             tracing::warn!(%error, "the copies of a job are not marked as held");
         }
     }
-
-    /// Runs it in a task of its own, to its end.
-    pub(super) fn undertake(&self, undertaking: Undertaking) -> JoinHandle<()> {
-        let workbench = self.clone();
-        let job = undertaking.record.id;
-        let stop = self.inner.jobs.begin(job);
-        tokio::spawn(async move {
-            let run = async {
-                let tell = |_: &Machine| workbench.tell(AppEvent::JobChanged { job });
-                let ran = workbench.carry_through(undertaking, &stop, &tell).await;
-                if let Err(error) = ran {
-                    tracing::error!(%error, %job, "a job could not be brought to its end");
-                }
-            };
-            run.await;
-            workbench.inner.jobs.end(job);
-            workbench.tell(AppEvent::JobChanged { job });
-        })
-    }
-
-    /// Runs the machine, then writes down how the job ended. The lock is given up last.
-    pub(super) async fn carry_through(
-        &self,
-        undertaking: Undertaking,
-        stop: &tokio_util::sync::CancellationToken,
-        tell: &(dyn Fn(&Machine) + Send + Sync),
-    ) -> Result<()> {
-        let Undertaking { record, owner, live, writer, work } = undertaking;
-        self.tell(AppEvent::JobChanged { job: record.id });
-        let desk = Arc::new(desk_of(self, &record, live, writer));
-        let machine = Machine::new(work);
-        let ran = Box::pin(driver::run(&desk, machine, stop, tell)).await;
-        let writer_outcome = ran.as_ref().map_or("cut short", |_| "");
-        let fault = super::lock(&desk.fault).take();
-        if let Ok(mut desk) = Arc::try_unwrap(desk)
-            && let Some(writer) = desk.writer.take()
-        {
-            let words = if writer_outcome.is_empty() { outcome_of_copies(record.deed) } else { writer_outcome };
-            writer.finish(words).await?;
-        }
-        let fault = match &ran {
-            Err(error) => fault.or_else(|| Some(error.into())),
-            Ok(_) => fault,
-        };
-        let halt = ran.ok().map(|machine| (machine.halt().cloned(), machine.is_mute()));
-        let finished = self.finish_job(record.id, halt, fault).await;
-        drop(owner);
-        finished
-    }
-
-    /// Tells a running job to stop after the batch it is at. [`Error::NoSuch`] where this program does not run it.
-    pub fn stop_job(&self, job: JobId) -> Result<()> {
-        let stopped = self.inner.jobs.stop(job);
-        stopped.then_some(()).ok_or_else(|| Error::NoSuch { what: "running job", name: job.to_string() })
-    }
-
-    /// Tells every running job to stop, and waits a little for them. As safe as being killed.
-    pub(crate) async fn stop_all_jobs(&self) {
-        self.inner.jobs.stop_all();
-        for _ in 0..STOP_LOOKS_MAX {
-            if !self.inner.jobs.runs_any() {
-                return;
-            }
-            tokio::time::sleep(STOP_LOOK_AGAIN).await;
-        }
-    }
 }
-
-/// How long a closing program waits for its jobs: five seconds in all.
-const STOP_LOOKS_MAX: u32 = 100;
-const STOP_LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
 
 pub(super) fn busy(what: &str) -> Error {
     Error::Refused { code: RefusedCode::Busy, why: format!("{what} is being run by another program") }
@@ -226,22 +152,37 @@ fn place(record: &JobRecord) -> String {
     queue.unwrap_or_else(|| record.target.clone())
 }
 
-fn outcome_of_copies(deed: Deed) -> &'static str {
+/// What is done with each message of that deed.
+pub(super) fn errand_of(deed: Deed, reads_queue: bool) -> Option<Errand> {
     match deed {
-        Deed::Take => "taken: removed from the queue",
-        Deed::CarefulLook => "put back",
-        Deed::Redrive | Deed::SendCopy | Deed::DiscardCopies => "copies of a job",
+        Deed::Redrive | Deed::Move => Some(Errand::Send),
+        Deed::Copy if reads_queue => Some(Errand::Copy),
+        Deed::Copy | Deed::Replay | Deed::SendCopy | Deed::Undo => Some(Errand::SendCopy),
+        Deed::Discard => Some(Errand::Discard),
+        Deed::Take => Some(Errand::Take),
+        Deed::DiscardCopies => Some(Errand::GiveUp),
+        Deed::CarefulLook | Deed::Purge => None,
     }
 }
 
 fn record_of(plan: &Plan, live: Option<&Live>, id: JobId, capture: Option<CaptureId>) -> JobRecord {
     let view = &plan.view;
+    let names_each = !plan.entries.is_empty();
     let besides = match view.deed {
-        Deed::Redrive | Deed::CarefulLook => Some(Errand::GiveBack(MessageState::Done)),
-        Deed::Take => Some(Errand::Take),
         // Their copies were there before them.
-        Deed::SendCopy | Deed::DiscardCopies => None,
+        Deed::SendCopy | Deed::Replay | Deed::Undo | Deed::DiscardCopies | Deed::Purge => None,
+        Deed::Copy if names_each => None,
+        Deed::CarefulLook => Some(Errand::GiveBack(MessageState::Done)),
+        Deed::Redrive | Deed::Move | Deed::Discard if names_each => Some(Errand::GiveBack(MessageState::Done)),
+        deed => errand_of(deed, true),
     };
+    let mut ask = plan.ask.clone();
+    if let DeedAsk::Send { from: Selection::Chosen { messages, .. }, .. }
+    | DeedAsk::Discard { from: Selection::Chosen { messages, .. } } = &mut ask
+    {
+        // The rows say which they are.
+        messages.clear();
+    }
     JobRecord {
         id,
         number: 0,
@@ -259,45 +200,29 @@ fn record_of(plan: &Plan, live: Option<&Live>, id: JobId, capture: Option<Captur
         capture,
         of: plan.of,
         besides,
-        keep_origin: matches!(plan.ask, DeedAsk::Redrive { keep_origin: true, .. }),
+        keep_origin: plan.ask.options().keep_origin,
         cost: view.cost.clone(),
         activity: None,
+        ask: Some(ask),
+        unlisted: 0,
     }
 }
 
 fn work_of(plan: &Plan) -> Work {
     let (limits, wary) = plan::limits(plan.view.cost.as_ref());
-    let quest = match plan.ask {
-        DeedAsk::Take { n, .. } => Quest::Take { n: n.max(1) },
-        DeedAsk::CarefulLook { n, .. } => Quest::Careful { n: n.max(1) },
-        DeedAsk::Redrive { .. } | DeedAsk::DiscardCopies { .. } => Quest::Rows,
+    let each = |n: u64| match errand_of(plan.view.deed, true) {
+        Some(errand) => Quest::Each { n: n.max(1), errand },
+        None => Quest::Careful { n: n.max(1) },
     };
+    let quest = match &plan.ask {
+        DeedAsk::Take { n, .. } | DeedAsk::CarefulLook { n, .. } => each(*n),
+        DeedAsk::Send { from: Selection::First { n, .. }, .. }
+        | DeedAsk::Discard { from: Selection::First { n, .. } } => each(n.unwrap_or(0)),
+        _ => Quest::Rows,
+    };
+    let SendOptions { per_second, .. } = plan.ask.options();
     let planned = plan.entries.iter().map(|entry| &entry.row).filter(|row| row.state == MessageState::Planned);
     let next_n = plan.entries.len() as u64 + 1;
-    Work { quest, rows: planned.cloned().collect(), next_n, wary, limits }
-}
-
-pub(super) fn desk_of(
-    workbench: &Workbench,
-    record: &JobRecord,
-    live: Option<Live>,
-    writer: Option<CaptureWriter>,
-) -> Desk {
-    Desk {
-        live,
-        store: workbench.inner.store.clone(),
-        captures: workbench.inner.captures.clone(),
-        job: record.id,
-        unlisted: None,
-        listed: OnceCell::new(),
-        source: record.queue.clone(),
-        accepted: record.cost.clone(),
-        keep_origin: record.keep_origin,
-        writer,
-        capture: record.capture,
-        leases: Mutex::default(),
-        bodies: Mutex::default(),
-        publisher: OnceCell::new(),
-        fault: Mutex::new(None),
-    }
+    let limits = plan::paced(limits, per_second);
+    Work { quest, rows: planned.cloned().collect(), next_n, leave: HashMap::new(), wary, limits }
 }

@@ -1,6 +1,5 @@
 //! What the states of a message mean: which are ends, which still bind the message to its job, and how they add up.
 
-use super::row::Row;
 use super::{JobCounts, MessageState};
 
 impl MessageState {
@@ -18,7 +17,8 @@ impl MessageState {
 impl JobCounts {
     /// Counts the messages that the plan is about. `planned` is what was planned, not the sum of the others: that they
     /// are equal is a law, and is checked.
-    pub(crate) fn of<'a>(rows: impl Iterator<Item = &'a Row>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn of<'a>(rows: impl Iterator<Item = &'a super::row::Row>) -> Self {
         let mut counts = Self::default();
         for row in rows.filter(|row| row.chosen) {
             counts.planned += 1;

@@ -5,3 +5,5 @@
 mod deeds;
 mod faults;
 mod ground;
+mod upkeep;
+mod whole;

@@ -7,20 +7,23 @@ use serde::{Deserialize, Serialize};
 use crate::{CaptureId, Environment, JobId, PlanId, ProfileId};
 
 /// What the user wants done.
-#[derive(Debug, Clone, PartialEq, Deserialize, specta::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
 pub enum DeedAsk {
-    /// Send messages of a capture. Where they still wait in the queue they came from, they are removed there after they
-    /// were confirmed; what exists only in the capture is sent without a removal.
-    Redrive {
-        capture: CaptureId,
-        /// Their numbers in the capture.
-        #[specta(type = Vec<u32>)]
-        messages: Vec<u64>,
+    /// Send messages. What exists only in a capture is sent without a removal, whatever the deed.
+    Send {
+        deed: Sending,
+        from: Selection,
         to: TargetChoice,
-        /// Keep what is stripped in a header of its own.
-        keep_origin: bool,
+        #[serde(default)]
+        options: SendOptions,
     },
+    /// Remove messages from their queue; their copies are kept for a while, and can be put back.
+    Discard { from: Selection },
+    /// Let the broker empty a queue. Nothing is copied, and nothing can be put back.
+    Purge { queue: QueueName },
+    /// Send the copies of what a job removed back to the queue that it was removed from.
+    Undo { job: JobId },
     /// Copy and remove the first `n` messages of a queue.
     Take {
         queue: QueueName,
@@ -41,6 +44,93 @@ pub enum DeedAsk {
     },
 }
 
+/// Why messages are sent, and what becomes of the originals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub enum Sending {
+    /// Back to where they failed; removed from their queue once confirmed.
+    Redrive,
+    /// To another place; removed from their queue once confirmed.
+    Move,
+    /// To another place; they also stay where they are.
+    Copy,
+    /// Copies out of a capture, in its order; no queue is read.
+    Replay,
+}
+
+/// Which messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
+pub enum Selection {
+    /// Messages of a capture, by their numbers in it: the exact set.
+    Chosen {
+        capture: CaptureId,
+        #[specta(type = Vec<u32>)]
+        messages: Vec<u64>,
+    },
+    /// All messages of a capture.
+    Whole { capture: CaptureId },
+    /// The first `n` of a queue as they come: a rule, frozen with the number that is ready when the plan is made. `None`:
+    /// all of those.
+    First {
+        queue: QueueName,
+        #[specta(type = Option<u32>)]
+        n: Option<u64>,
+    },
+}
+
+/// How messages are sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SendOptions {
+    /// Keep what is stripped in a header of its own.
+    pub keep_origin: bool,
+    /// Leave out the header by which a message that came back is recognised.
+    pub unmarked: bool,
+    /// The connection to send to, where it is another one.
+    pub to_profile: Option<ProfileId>,
+    /// At most so many a second.
+    pub per_second: Option<u32>,
+    pub canary: Option<Canary>,
+}
+
+/// A few messages first, to see whether they come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct Canary {
+    pub messages: u32,
+    /// How long is waited for them to come back, in seconds.
+    pub wait_s: u32,
+    /// With more than so many that came back the rest is not sent.
+    pub bounces_max: u32,
+}
+
+impl DeedAsk {
+    /// What is chosen, where it is a choice.
+    pub(crate) fn selection(&self) -> Option<&Selection> {
+        match self {
+            Self::Send { from, .. } | Self::Discard { from } => Some(from),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn options(&self) -> SendOptions {
+        match self {
+            Self::Send { options, .. } => options.clone(),
+            _ => SendOptions::default(),
+        }
+    }
+
+    /// The number of messages is settled: what comes later is no part of the plan.
+    pub(crate) fn freeze(&mut self, ready: u64) {
+        if let Self::Send { from: Selection::First { n, .. }, .. }
+        | Self::Discard { from: Selection::First { n, .. } } = self
+        {
+            *n = Some(n.unwrap_or(u64::MAX).min(ready));
+        }
+    }
+}
+
 /// Where messages are to be sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind")]
@@ -54,7 +144,7 @@ pub enum TargetChoice {
 }
 
 /// What will happen, computed before it does. Nothing was sent.
-#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanView {
     pub id: PlanId,
@@ -76,6 +166,14 @@ pub struct PlanView {
     /// Of those, how many will be sent (or taken, or looked at).
     #[specta(type = u32)]
     pub will_act: u64,
+    /// Of those, how many are equal to another one of the plan.
+    #[specta(type = u32)]
+    pub duplicates: u64,
+    /// How long sending takes at the chosen rate, in seconds; `None`: as fast as the broker takes them.
+    #[specta(type = Option<u32>)]
+    pub takes_s: Option<u64>,
+    /// The connection that is sent to, where it is another one.
+    pub to_profile_name: Option<String>,
     /// Originals are removed after the broker confirmed.
     pub removes_original: bool,
     pub hazards: Vec<Hazard>,
@@ -93,7 +191,7 @@ pub struct PlanView {
 }
 
 /// Messages of a plan that go the same way.
-#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanLine {
     pub from: Option<QueueName>,
@@ -110,7 +208,7 @@ pub struct PlanLine {
 }
 
 /// A header or property that is not sent along, and in how many messages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, specta::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct StrippedLine {
     pub name: String,
@@ -124,6 +222,17 @@ pub struct StrippedLine {
 #[serde(rename_all = "camelCase")]
 pub enum Deed {
     Redrive,
+    Move,
+    /// They are sent and stay where they are.
+    Copy,
+    /// Copies out of a capture are sent, in its order.
+    Replay,
+    /// Removed; the copies are kept for a while.
+    Discard,
+    /// The broker emptied the queue, without copies.
+    Purge,
+    /// Copies were put back where a job had removed the originals.
+    Undo,
     /// A message that exists only here is sent; nothing is removed.
     SendCopy,
     Take,
@@ -136,6 +245,8 @@ pub enum Deed {
 #[serde(rename_all = "camelCase")]
 pub enum JobState {
     Running,
+    /// It stopped at a point from which it goes on when it is told to.
+    Paused,
     /// Every message has an end that needs nobody.
     Finished,
     /// The program that ran it ended; what can be known has not been looked up yet.
@@ -199,6 +310,9 @@ pub struct JobCounts {
     /// On their way: planned to removing. 0 when the job has ended.
     #[specta(type = u32)]
     pub under_way: u64,
+    /// A part of `done`: sent, and found in the queue again that they came from.
+    #[specta(type = u32)]
+    pub bounced: u64,
 }
 
 /// A job as it is shown.
@@ -216,6 +330,8 @@ pub struct JobView {
     pub queue: Option<QueueName>,
     /// "orders.payment-capture", "exchange orders", "2 queues".
     pub target: String,
+    /// Another program runs it: it can be watched, paused and stopped from here.
+    pub elsewhere: bool,
     #[specta(type = String)]
     pub started_at: Timestamp,
     #[specta(type = Option<String>)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use broker::Target;
 
 use super::{Deed, JobCounts, JobState};
+use crate::store::JobRecord;
 use crate::{Act, Outcome};
 
 /// "1 message", "12 messages".
@@ -17,6 +18,12 @@ pub(super) fn title(deed: Deed, n: u64) -> String {
     let messages = messages(n);
     match deed {
         Deed::Redrive => format!("Redrive {messages}"),
+        Deed::Move => format!("Move {messages}"),
+        Deed::Copy => format!("Copy {messages}"),
+        Deed::Replay => format!("Replay {messages}"),
+        Deed::Discard => format!("Discard {messages}"),
+        Deed::Purge => format!("Purge {messages} without copies"),
+        Deed::Undo => format!("Put {messages} back"),
         Deed::SendCopy => format!("Send {messages} from our copy"),
         Deed::Take => format!("Take {messages}"),
         Deed::CarefulLook => format!("Look at {messages} carefully"),
@@ -24,9 +31,34 @@ pub(super) fn title(deed: Deed, n: u64) -> String {
     }
 }
 
+/// A job as it is named beside others: "job 7 (redrive, orders.dead)".
+pub(super) fn name(job: &JobRecord) -> String {
+    let deed = match job.deed {
+        Deed::Redrive => "redrive",
+        Deed::Move => "move",
+        Deed::Copy => "copy",
+        Deed::Replay => "replay",
+        Deed::Discard => "discard",
+        Deed::Purge => "purge",
+        Deed::Undo => "undo",
+        Deed::SendCopy => "send from our copy",
+        Deed::Take => "take",
+        Deed::CarefulLook => "careful look",
+        Deed::DiscardCopies => "discard of copies",
+    };
+    let place = job.queue.as_ref().map_or(job.target.as_str(), |queue| queue.as_str());
+    format!("job {} ({deed}, {place})", job.number)
+}
+
 pub(super) fn act(deed: Deed) -> Act {
     match deed {
         Deed::Redrive => Act::Redrive,
+        Deed::Move => Act::Move,
+        Deed::Copy => Act::Copy,
+        Deed::Replay => Act::Replay,
+        Deed::Discard => Act::Discard,
+        Deed::Purge => Act::Purge,
+        Deed::Undo => Act::Undo,
         Deed::SendCopy => Act::SendCopy,
         Deed::Take => Act::Take,
         Deed::CarefulLook => Act::CarefulLook,
@@ -57,6 +89,12 @@ pub(super) fn targets<'a>(all: impl Iterator<Item = &'a Target>) -> String {
 pub(super) fn outcome(deed: Deed, counts: &JobCounts) -> String {
     let done = match deed {
         Deed::Redrive => "redriven, confirmed and removed",
+        Deed::Move => "moved, confirmed and removed",
+        Deed::Copy => "copied to the target and confirmed",
+        Deed::Replay => "replayed and confirmed",
+        Deed::Discard => "discarded; the copies are kept for a while",
+        Deed::Purge => "purged without copies",
+        Deed::Undo => "put back",
         Deed::SendCopy => "sent and confirmed",
         Deed::Take => "taken: copied here and removed there",
         Deed::CarefulLook => "copied and put back",
@@ -74,6 +112,7 @@ pub(super) fn outcome(deed: Deed, counts: &JobCounts) -> String {
         (counts.skipped, "skipped"),
         (counts.not_started, "not started"),
         (counts.under_way, "to be looked up"),
+        (counts.bounced, "came back"),
     ];
     let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
     if said.is_empty() { "nothing was there".to_owned() } else { said.join(", ") }
@@ -83,6 +122,7 @@ pub(super) fn outcome(deed: Deed, counts: &JobCounts) -> String {
 pub(super) fn logged(state: JobState, counts: &JobCounts) -> Outcome {
     match state {
         JobState::Running => Outcome::Running,
+        JobState::Paused => Outcome::Partly,
         JobState::Interrupted | JobState::NeedsAnswer => Outcome::InDoubt,
         JobState::Finished if counts.done == counts.planned => Outcome::Done,
         JobState::Finished | JobState::Stopped => Outcome::Partly,

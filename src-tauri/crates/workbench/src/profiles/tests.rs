@@ -1,17 +1,21 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::{
     Arrivals, Ask, Broker, CheckStep, Choice, Driver, ErrorKind, Facts, FailedIn, Hazard, Kind, LookCost, Message,
     MessageKey, OrderKey, Outgoing, Prepared, Routing, Rules, Secret, Target,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
 use super::*;
-use crate::Options;
 use crate::store::{Keychain, MemorySecrets, SecretKeeper};
+use crate::{ConnectionState, Options};
+
+/// A kind of broker that never answers.
+const SILENT: &str = "silent";
 
 /// A kind of broker that has a form and cannot be opened.
 #[derive(Debug)]
@@ -53,6 +57,9 @@ impl Driver for Unreachable {
     }
 
     async fn open(&self, _: &Settings, _: &Secret) -> broker::Result<Arc<dyn Broker>> {
+        if self.0 == SILENT {
+            return std::future::pending().await;
+        }
         Err(unreachable_broker())
     }
 }
@@ -98,9 +105,10 @@ impl Rules for Unreachable {
     }
 }
 
-/// A workbench on that folder with two kinds of broker that cannot be reached.
+/// A workbench on that folder with kinds of broker that cannot be reached.
 pub(crate) async fn workbench(data_dir: &Path, secrets: Arc<MemorySecrets>) -> Workbench {
-    let drivers: Vec<Arc<dyn Driver>> = vec![Arc::new(Unreachable("test")), Arc::new(Unreachable(SANDBOX))];
+    let drivers: Vec<Arc<dyn Driver>> =
+        ["test", SILENT, SANDBOX].map(|kind| Arc::new(Unreachable(kind)) as Arc<dyn Driver>).into();
     Workbench::open(Options { data_dir: data_dir.to_owned(), drivers, secrets }).await.unwrap()
 }
 
@@ -206,6 +214,45 @@ async fn without_a_keychain_the_secret_is_asked_for_each_time() {
     let emptied = ProfileDraft { id: Some(saved.profile.id), ..draft("orders") };
     let emptied = workbench.save_profile(emptied, Some(String::new())).await.unwrap();
     assert_eq!((emptied.profile.secret, emptied.secret_not_kept), (SecretState::None, None));
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_opened_is_told_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let workbench = workbench(dir.path(), Arc::default()).await;
+    let id = workbench.save_profile(draft("orders"), None).await.unwrap().profile.id;
+    let mut events = workbench.events();
+    workbench.open_connection(id, None).await.unwrap_err();
+    assert_eq!(next_state(&mut events).await, ConnectionState::Connecting);
+    let ConnectionState::Failed { fault, retry_at } = next_state(&mut events).await else { panic!("it failed") };
+    assert_eq!((fault.code, retry_at), (crate::FaultCode::Unreachable, None));
+}
+
+#[tokio::test]
+async fn opening_a_connection_can_be_called_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let workbench = workbench(dir.path(), Arc::default()).await;
+    let silent = ProfileDraft { kind: SILENT.into(), ..draft("orders") };
+    let id = workbench.save_profile(silent, None).await.unwrap().profile.id;
+    let mut events = workbench.events();
+    let opening = tokio::spawn({
+        let workbench = workbench.clone();
+        async move { workbench.open_connection(id, None).await }
+    });
+    assert_eq!(next_state(&mut events).await, ConnectionState::Connecting);
+    workbench.close_connection(id).await.unwrap();
+    let end = tokio::time::timeout(Duration::from_secs(5), opening).await.expect("it ends at once").unwrap();
+    assert_eq!(end.unwrap().state, ConnectionState::Closed);
+    assert_eq!(next_state(&mut events).await, ConnectionState::Closed);
+}
+
+async fn next_state(events: &mut broadcast::Receiver<AppEvent>) -> ConnectionState {
+    loop {
+        let event = tokio::time::timeout(Duration::from_secs(5), events.recv()).await.unwrap().unwrap();
+        if let AppEvent::ConnectionChanged { connection } = event {
+            return connection.state;
+        }
+    }
 }
 
 #[tokio::test]

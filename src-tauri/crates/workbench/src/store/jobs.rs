@@ -11,12 +11,15 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use rows::Entry;
 use rows::Outstanding;
+pub(crate) use rows::RowsOf;
 
 use super::{Store, parsed, time, unreadable, unworded, worded};
+use crate::jobs::Wish;
 use crate::jobs::row::Errand;
-use crate::{ActivityId, CaptureId, Deed, Fault, JobId, JobState, ProfileId, Result};
+use crate::{ActivityId, CaptureId, Deed, DeedAsk, Fault, JobId, JobState, ProfileId, Result};
 
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE job (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -84,7 +87,25 @@ CREATE TABLE guard (
     taken_back_at INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX guard_in_place ON guard (profile, queue) WHERE taken_back_at IS NULL;
-"];
+",
+    "
+-- What was asked for, to go on with it; the queue that it works on, alone; what another program wants of its owner; and
+-- messages that were done with without a line each.
+ALTER TABLE job ADD COLUMN ask TEXT;
+ALTER TABLE job ADD COLUMN place INTEGER REFERENCES job_place (id);
+ALTER TABLE job ADD COLUMN wish TEXT;
+ALTER TABLE job ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;
+-- It was sent, and was found again in the queue that it came from.
+ALTER TABLE job_row ADD COLUMN bounced INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE plan (
+    id TEXT PRIMARY KEY,
+    profile TEXT NOT NULL,
+    ask TEXT NOT NULL,
+    view TEXT NOT NULL,
+    made_at INTEGER NOT NULL
+) STRICT;
+",
+];
 
 /// A job as the journal keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +133,14 @@ pub(crate) struct JobRecord {
     /// The cost of leasing the queue, as it was accepted.
     pub(crate) cost: Option<LookCost>,
     pub(crate) activity: Option<ActivityId>,
+    /// What was asked for; `None` for a look.
+    pub(crate) ask: Option<DeedAsk>,
+    /// Messages that were done with without a row each.
+    pub(crate) unlisted: u64,
 }
+
+/// The states in which a message binds its job, as SQL.
+const OUTSTANDING: &str = "'planned', 'copied', 'publishing', 'published', 'removing', 'leftBehind', 'inDoubt'";
 
 /// A value as JSON text, for a column.
 fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
@@ -126,10 +154,12 @@ fn unjson<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
 impl JobRecord {
     /// Adds it; its number.
     fn add(&self, transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
+        let place =
+            self.queue.as_ref().map(|queue| rows::place(transaction, &self.broker, queue.as_str())).transpose()?;
         transaction.execute(
             "INSERT INTO job (id, deed, state, profile, profile_name, broker, queue, target, started_at, outcome,
-                 capture, of, besides, keep_origin, cost, activity)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 capture, of, besides, keep_origin, cost, activity, ask, place)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             params![
                 self.id.to_string(),
                 worded(&self.deed),
@@ -147,6 +177,8 @@ impl JobRecord {
                 self.keep_origin,
                 self.cost.as_ref().map(json).transpose()?,
                 self.activity.map(|id| id.to_string()),
+                self.ask.as_ref().map(json).transpose()?,
+                place,
             ],
         )?;
         u64::try_from(transaction.last_insert_rowid()).map_err(|error| unreadable(error.into()))
@@ -179,7 +211,23 @@ impl JobRecord {
             keep_origin: row.get("keep_origin")?,
             cost: value(row, "cost")?,
             activity: id(row, "activity")?,
+            ask: value(row, "ask")?,
+            unlisted: row.get("unlisted")?,
         })
+    }
+
+    fn in_the_way(&self, transaction: &Transaction<'_>, is_about_all: bool) -> rusqlite::Result<Option<Outstanding>> {
+        let Some(queue) = &self.queue else { return Ok(None) };
+        let place = rows::place(transaction, &self.broker, queue.as_str())?;
+        let number = |row: &SqlRow<'_>| row.get(0);
+        let running = "SELECT number FROM job WHERE place = ?1 AND state = 'running'";
+        let mut found = transaction.prepare_cached(running)?.query_row([place], number).optional()?;
+        if found.is_none() && is_about_all {
+            let sql =
+                format!("SELECT job FROM job_row WHERE place = ?1 AND closed = 0 AND state IN ({OUTSTANDING}) LIMIT 1");
+            found = transaction.prepare_cached(&sql)?.query_row([place], number).optional()?;
+        }
+        Ok(found.map(|number| Outstanding { number }))
     }
 
     fn find(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Self>> {
@@ -189,9 +237,13 @@ impl JobRecord {
 }
 
 impl Store {
-    /// Adds a job with its messages, or says which other job has one of them.
+    /// Adds a job with its messages, or says which other job has one of them, or is at that queue: what one holds the other
+    /// cannot see. A job without messages of its own is about all of its queue.
     pub(crate) async fn add_job(&self, job: JobRecord, entries: Vec<Entry>) -> Result<Result<u64, Outstanding>> {
         self.write(move |transaction| {
+            if let Some(other) = job.in_the_way(transaction, entries.is_empty())? {
+                return Ok(Err(other));
+            }
             for entry in &entries {
                 if let Some(other) = entry.outstanding_elsewhere(transaction)? {
                     return Ok(Err(other));
@@ -258,6 +310,50 @@ impl Store {
         .await
     }
 
+    /// Whether another job runs at the queue of this one.
+    pub(crate) async fn is_at_work(&self, job: &JobRecord) -> Result<bool> {
+        let Some(queue) = job.queue.clone() else { return Ok(false) };
+        let (id, broker) = (job.id.to_string(), job.broker.clone());
+        self.read(move |connection| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM job
+                 WHERE broker = ?1 AND queue = ?2 AND state = 'running' AND id <> ?3)";
+            connection.prepare_cached(sql)?.query_row([&broker, queue.as_str(), &id], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// What another program wants of whoever runs the job.
+    pub(crate) async fn wish(&self, id: JobId, wish: Wish) -> Result<()> {
+        self.write(move |transaction| {
+            transaction.execute("UPDATE job SET wish = ?2 WHERE id = ?1", [id.to_string(), worded(&wish)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The wish, if there is one. It is not there any more.
+    pub(crate) async fn take_wish(&self, id: JobId) -> Result<Option<Wish>> {
+        let wish = move |connection: &Connection| -> rusqlite::Result<Option<String>> {
+            let mut statement = connection.prepare_cached("SELECT wish FROM job WHERE id = ?1")?;
+            Ok(statement.query_row([id.to_string()], |row| row.get(0)).optional()?.flatten())
+        };
+        let Some(found) = self.read(wish).await? else { return Ok(None) };
+        self.write(move |transaction| {
+            transaction.execute("UPDATE job SET wish = NULL WHERE id = ?1", [id.to_string()])?;
+            unworded(found).map(Some)
+        })
+        .await
+    }
+
+    /// So many messages were done with without a row each.
+    pub(crate) async fn set_unlisted(&self, id: JobId, messages: u64) -> Result<()> {
+        self.write(move |transaction| {
+            transaction.execute("UPDATE job SET unlisted = ?2 WHERE id = ?1", params![id.to_string(), messages])?;
+            Ok(())
+        })
+        .await
+    }
+
     pub(crate) async fn set_job_activity(&self, id: JobId, activity: ActivityId) -> Result<()> {
         self.write(move |transaction| {
             let ids = [id.to_string(), activity.to_string()];
@@ -271,12 +367,13 @@ impl Store {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
-    use super::{MIGRATIONS, worded};
+    use super::{MIGRATIONS, OUTSTANDING, worded};
     use crate::MessageState as S;
 
     #[test]
     fn the_index_of_outstanding_messages_names_every_outstanding_state() {
         let index = MIGRATIONS[0].split("INDEX job_row_outstanding").nth(1).unwrap().split(';').next().unwrap();
+        assert!(index.contains(OUTSTANDING));
         let states = [
             (S::Planned, true),
             (S::Copied, true),

@@ -3,6 +3,7 @@
 mod activity;
 mod captures;
 mod database;
+mod edits;
 mod jobs;
 mod migrate;
 mod profiles;
@@ -22,7 +23,7 @@ use crate::{ActivityRow, Result};
 
 pub(crate) use captures::{CaptureRecord, CaptureState, Counted};
 pub(crate) use database::{create_private_file, make_private_folder, open_reader, open_writer};
-pub(crate) use jobs::{Entry, JobRecord};
+pub(crate) use jobs::{Entry, JobRecord, RowsOf};
 pub(crate) use profiles::first_time;
 pub(crate) use readers::Readers;
 pub(crate) use rusqlite::Transaction;

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::{parsed, time, unreadable, unworded, worded};
 use crate::{Profile, ProfileId, SecretState};
 
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE profile (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -21,13 +22,18 @@ CREATE TABLE profile (
 ) STRICT;
 -- What was done once and is not to be done again.
 CREATE TABLE once (name TEXT PRIMARY KEY) STRICT;
-"];
+",
+    "
+-- Reached by an address that was given at the terminal, and not kept by its user: in no list.
+ALTER TABLE profile ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 const COLUMNS: &str = "id, name, kind, environment, read_only, settings, secret, created_at";
 
 impl Profile {
     pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Self>> {
-        let sql = format!("SELECT {COLUMNS} FROM profile ORDER BY name_key");
+        let sql = format!("SELECT {COLUMNS} FROM profile WHERE NOT unlisted ORDER BY name_key");
         connection.prepare_cached(&sql)?.query_map([], Self::from_row)?.collect()
     }
 
@@ -44,6 +50,18 @@ impl Profile {
 
     /// Adds it, or replaces what is kept of it.
     pub(crate) fn put(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        self.put_under(transaction, &self.name.to_lowercase())
+    }
+
+    /// Keeps it where no list shows it and its name takes none from others.
+    pub(crate) fn put_unlisted(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let id = self.id.to_string();
+        self.put_under(transaction, &id)?;
+        transaction.execute("UPDATE profile SET unlisted = 1 WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    fn put_under(&self, transaction: &Transaction<'_>, name_key: &str) -> rusqlite::Result<()> {
         let settings = serde_json::to_string(&self.settings).unwrap_or_else(|_| unreachable!("a map of texts"));
         transaction.execute(
             "INSERT INTO profile (id, name, name_key, kind, environment, read_only, settings, secret, created_at)
@@ -53,7 +71,7 @@ impl Profile {
             params![
                 self.id.to_string(),
                 self.name,
-                self.name.to_lowercase(),
+                name_key,
                 self.kind,
                 worded(&self.environment),
                 self.read_only,

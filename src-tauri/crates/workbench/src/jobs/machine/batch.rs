@@ -136,10 +136,10 @@ impl Machine {
         let in_trouble = self.in_trouble();
         for index in self.batch(no).rows.clone() {
             match self.rows[index].row.errand {
-                Errand::Send | Errand::SendCopy if in_trouble => self.withhold(index, "stopped before it was sent"),
-                Errand::Send | Errand::SendCopy | Errand::PutBack(_) => self.enter(index, MessageState::Publishing),
-                Errand::Take | Errand::Remove | Errand::Discard => self.enter(index, MessageState::Removing),
+                errand if errand.sends() && in_trouble => self.withhold(index, "stopped before it was sent"),
+                errand if errand.publishes() => self.enter(index, MessageState::Publishing),
                 Errand::GiveBack(_) => self.enter(index, MessageState::Copied),
+                _ => self.enter(index, MessageState::Removing),
             }
         }
         self.journal_batch(no);
@@ -154,19 +154,14 @@ impl Machine {
 
     /// Leaves out what is settled and commits the rest, with what rides along.
     pub(super) fn journal_batch(&mut self, no: BatchNo) {
-        let mut indices = self.batch(no).rows.clone();
-        let mut rows: Vec<_> = indices.iter().map(|index| self.rows[*index].row.clone()).collect();
-        if self.batch(no).step == Step::Starting {
-            indices.retain(|index| !self.rows[*index].settled);
-            self.batch(no).rows = indices;
-        }
-        let batched: Vec<_> = rows.iter().map(|row| row.n).collect();
-        rows.extend(self.take_riding().into_iter().filter(|row| !batched.contains(&row.n)));
-        if rows.is_empty() {
+        let indices = self.batch(no).rows.clone();
+        if indices.is_empty() && self.riding.is_empty() {
             self.batches.remove(&no);
-        } else {
-            self.journal(rows, After::Batch(no));
+            return;
         }
+        let open = indices.iter().copied().filter(|index| !self.rows[*index].settled).collect();
+        self.batch(no).rows = open;
+        self.journal(indices, After::Batch(no));
     }
 
     pub(super) fn committed_batch(&mut self, no: BatchNo) {
@@ -178,9 +173,8 @@ impl Machine {
 
     fn started(&mut self, no: BatchNo) {
         if self.in_trouble() {
-            let sends = |errand| matches!(errand, Errand::Send | Errand::SendCopy);
             let rows = &self.rows;
-            if self.batches[&no].rows.iter().any(|index| sends(rows[*index].row.errand)) {
+            if self.batches[&no].rows.iter().any(|index| rows[*index].row.errand.sends()) {
                 // Trouble came while the intention was being written: it is taken back before it is acted on.
                 return self.start(no);
             }
@@ -294,7 +288,7 @@ impl Machine {
             let tracked = &self.rows[index];
             match tracked.row.errand {
                 Errand::PutBack(_) if tracked.row.state == MessageState::Publishing => self.not_put_back(index, &words),
-                Errand::Send | Errand::SendCopy => self.withhold(index, &words),
+                errand if errand.sends() => self.withhold(index, &words),
                 _ => {}
             }
         }

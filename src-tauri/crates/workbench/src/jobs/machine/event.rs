@@ -87,10 +87,21 @@ pub(crate) struct Seen {
     pub(crate) body_bytes: u64,
     /// It carries a redrive id of this job: its number.
     pub(crate) ours: Option<u64>,
+    /// Where the plan's rule sends it; `None` where the plan has no rule.
+    pub(crate) way: Option<Way>,
+}
+
+/// What a rule decides of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    To(Target),
+    /// It is not sent, and why.
+    Stays(String),
 }
 
 /// Something to be done. Commands run beside each other; each is answered by exactly one event, [`Command::Forget`] and
-/// [`Command::End`] by none. Commits are carried out in the order given.
+/// [`Command::End`] by none. Commits are carried out in the order given, and so
+/// are copies.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
     Lease {
@@ -126,7 +137,7 @@ pub(crate) enum Command {
         keys: Vec<LeaseKey>,
     },
     /// Give up these copies; answered by [`Event::Removed`].
-    Discard {
+    GiveUp {
         batch: BatchNo,
         numbers: Vec<u64>,
     },

@@ -4,7 +4,7 @@ use broker::{LeaseKey, PublishOutcome, RemoveOutcome};
 
 use super::batch::{Batch, Step};
 use super::event::{BatchNo, Command, Trouble};
-use super::{After, Machine};
+use super::{After, Commit, Machine};
 use crate::jobs::MessageState;
 use crate::jobs::row::Errand;
 
@@ -34,10 +34,13 @@ impl Machine {
             PublishOutcome::Confirmed if errand == Errand::SendCopy => {
                 return self.settle(index, MessageState::Done, "");
             }
+            PublishOutcome::Confirmed if errand == Errand::Copy => (MessageState::Done, String::new()),
             PublishOutcome::Confirmed => {
-                let tracked = &mut self.rows[index];
-                tracked.row.state = MessageState::Published;
-                tracked.put_back |= matches!(errand, Errand::PutBack(_));
+                let row = &mut self.rows[index].row;
+                row.state = MessageState::Published;
+                if matches!(errand, Errand::PutBack(_)) {
+                    self.put_back.insert(row.n);
+                }
                 return;
             }
             PublishOutcome::Unknown(why) => {
@@ -50,8 +53,8 @@ impl Machine {
         let lost = self.rows[index].held.is_some_and(|held| self.is_lost(held.lease));
         match errand {
             Errand::PutBack(_) => self.not_put_back(index, &why),
-            Errand::Send if self.rows[index].dies() && lost => self.not_put_back(index, &why),
-            Errand::Send if self.rows[index].dies() => self.rows[index].put_back_then(state, &why),
+            Errand::Send | Errand::Copy if self.rows[index].dies() && lost => self.not_put_back(index, &why),
+            Errand::Send | Errand::Copy if self.rows[index].dies() => self.rows[index].put_back_then(state, &why),
             _ => self.rest(index, state, &why),
         }
     }
@@ -82,17 +85,18 @@ impl Machine {
     }
 
     pub(super) fn committed(&mut self, commit: u64) {
-        match self.commits.remove(&commit) {
-            Some(After::Batch(no)) => self.committed_batch(no),
-            Some(After::End) => self.end(),
-            None => {}
+        let Some(Commit { after, ends }) = self.commits.remove(&commit) else { return };
+        ends.into_iter().for_each(|index| self.rows.forget(index));
+        match after {
+            After::Batch(no) => self.committed_batch(no),
+            After::End => self.end(),
         }
     }
 
     pub(super) fn not_committed(&mut self, commit: u64, trouble: Trouble) {
         self.trouble(trouble);
         self.mute = true;
-        match self.commits.remove(&commit) {
+        match self.commits.remove(&commit).map(|commit| commit.after) {
             Some(After::Batch(no)) if self.batches[&no].step == Step::Starting => self.start(no),
             Some(After::Batch(no)) => self.leave_behind_unwritten(no),
             Some(After::End) => self.end(),
@@ -125,10 +129,10 @@ impl Machine {
         batch.rows.retain(to_remove);
         let held: Vec<(usize, LeaseKey)> =
             batch.rows.iter().filter_map(|index| rows[*index].held.map(|held| (held.lease, held.key))).collect();
-        let copies: Vec<_> = batch.rows.iter().filter(|index| rows[**index].row.errand == Errand::Discard).collect();
+        let copies: Vec<_> = batch.rows.iter().filter(|index| rows[**index].row.errand == Errand::GiveUp).collect();
         if !copies.is_empty() {
             let numbers = copies.iter().filter_map(|index| rows[**index].row.stored).collect();
-            self.outbox.push(Command::Discard { batch: no, numbers });
+            self.outbox.push(Command::GiveUp { batch: no, numbers });
         } else if let Some((lease, _)) = held.first() {
             debug_assert_eq!(held.len(), batch.rows.len(), "what is removed is held");
             let keys = held.iter().map(|(_, key)| *key).collect();

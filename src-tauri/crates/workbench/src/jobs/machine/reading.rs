@@ -1,10 +1,10 @@
 //! Leasing and reading: what is held, what is read next, and which errand each message that comes gets.
 
-use broker::{MayReturn, Picked, Purpose, Returned};
+use broker::{MayReturn, MessageKey, Picked, Purpose, Returned};
 
 use super::batch::Item;
-use super::event::{Command, LeaseNo, Seen, Trouble};
-use super::{Held, Machine, Quest, ReadOut, Tracked};
+use super::event::{Command, LeaseNo, Seen, Trouble, Way};
+use super::{Held, Machine, Quest, ReadOut};
 use crate::jobs::MessageState;
 use crate::jobs::row::{Errand, Row};
 
@@ -81,7 +81,7 @@ impl Machine {
         match self.work {
             Quest::Rows if self.wanted_count == 0 => 0,
             Quest::Rows => u64::MAX,
-            Quest::Look { n } | Quest::Careful { n } | Quest::Take { n } | Quest::Count { n } => {
+            Quest::Look { n } | Quest::Careful { n } | Quest::Each { n, .. } | Quest::Count { n } => {
                 n.saturating_sub(self.read)
             }
         }
@@ -91,7 +91,8 @@ impl Machine {
         let lease = self.holds.len();
         let purpose = match self.work {
             Quest::Rows => Purpose::Pick { keys: self.still_wanted() },
-            Quest::Take { .. } => Purpose::Take { n: self.still_to_read() },
+            Quest::Each { errand: Errand::Take | Errand::Discard, .. } => Purpose::Take { n: self.still_to_read() },
+            Quest::Each { .. } => Purpose::Drain,
             Quest::Look { .. } | Quest::Careful { .. } | Quest::Count { .. } => {
                 Purpose::Look { n: self.still_to_read() }
             }
@@ -140,7 +141,6 @@ impl Machine {
         hold.dry = seen.is_empty();
         hold.messages += seen.len() as u64;
         hold.body_bytes += seen.iter().map(|seen| seen.body_bytes).sum::<u64>();
-        self.read += seen.len() as u64;
         let mut forget = Vec::new();
         for seen in seen {
             let key = seen.lease_key;
@@ -155,10 +155,15 @@ impl Machine {
 
     /// Whether something is done with it; otherwise it is only held, and given back at the end.
     fn take_one_in(&mut self, lease: LeaseNo, seen: Seen) -> bool {
-        *self.tally.entry(seen.key.clone()).or_default() += 1;
+        if matches!(self.work, Quest::Count { .. }) {
+            let met = self.tally.entry(seen.key.clone()).or_default();
+            met.times += 1;
+            met.last_at = self.read;
+        }
+        self.read += 1;
         if let Some(n) = seen.ours {
             self.ours.insert(n);
-            if self.rows.iter().any(|tracked| tracked.put_back && tracked.row.n == n) {
+            if self.put_back.contains(&n) {
                 self.read_out = Some(ReadOut::CameRound);
                 return false;
             }
@@ -173,7 +178,11 @@ impl Machine {
         if dies && matches!(self.work, Quest::Look { .. } | Quest::Count { .. }) {
             self.read_out = Some(ReadOut::MayNotReturn);
         }
-        if row.is_none() && !matches!(self.work, Quest::Look { .. }) {
+        let is_needed = match row {
+            Some(index) => !self.rows[index].settled,
+            None => matches!(self.work, Quest::Look { .. }),
+        };
+        if !is_needed {
             return false;
         }
         self.pending.push(Item { lease, key: seen.lease_key, row });
@@ -181,37 +190,81 @@ impl Machine {
     }
 
     fn errand_for(&mut self, seen: &Seen, dies: bool) -> Option<usize> {
-        let chosen = match self.work {
-            Quest::Rows => {
-                let found = self.wanted.get_mut(&seen.key).and_then(|rows| rows.pop_front());
-                self.wanted_count -= usize::from(found.is_some());
-                if found.is_some() {
-                    return found;
-                }
-                None
+        if matches!(self.work, Quest::Rows | Quest::Each { .. })
+            && let Some(index) = self.find_wanted(seen)
+        {
+            let row = &mut self.rows[index].row;
+            if let (None, Some(Way::To(target))) = (&row.target, &seen.way) {
+                row.target = Some(target.clone());
             }
-            Quest::Take { .. } => Some(Errand::Take),
-            Quest::Careful { .. } if dies => Some(Errand::PutBack(MessageState::Done)),
-            Quest::Careful { .. } => Some(Errand::GiveBack(MessageState::Done)),
-            Quest::Look { .. } | Quest::Count { .. } => None,
-        };
-        match chosen {
-            Some(errand) => Some(self.add_row(seen, errand, true)),
-            None if dies => Some(self.add_row(seen, Errand::PutBack(MessageState::Done), false)),
-            None if self.wary && self.work == Quest::Rows => {
+            return Some(index);
+        }
+        let quest = self.work;
+        match quest {
+            // One that came back is no part of the plan.
+            Quest::Each { errand, .. } if seen.ours.is_none() && !self.is_left(&seen.key) => {
+                return Some(self.add_chosen(seen, errand, dies));
+            }
+            Quest::Careful { .. } if dies => {
+                return Some(self.add_row(seen, Errand::PutBack(MessageState::Done), true));
+            }
+            Quest::Careful { .. } => return Some(self.add_row(seen, Errand::GiveBack(MessageState::Done), true)),
+            _ => {}
+        }
+        let gives_all_back = matches!(self.work, Quest::Rows | Quest::Each { .. });
+        match dies {
+            true => Some(self.add_row(seen, Errand::PutBack(MessageState::Done), false)),
+            false if self.wary && gives_all_back => {
                 Some(self.add_row(seen, Errand::GiveBack(MessageState::Done), false))
             }
-            None => None,
+            false => None,
         }
+    }
+
+    /// It waits for an answer, or another one like it does.
+    fn is_left(&mut self, key: &MessageKey) -> bool {
+        let Some(left) = self.leave.get_mut(key).filter(|left| **left > 0) else { return false };
+        *left -= 1;
+        true
+    }
+
+    fn find_wanted(&mut self, seen: &Seen) -> Option<usize> {
+        let rows = self.wanted.get_mut(&seen.key)?;
+        let found = rows.pop_front();
+        if rows.is_empty() {
+            self.wanted.remove(&seen.key);
+        }
+        self.wanted_count -= usize::from(found.is_some());
+        found
+    }
+
+    /// A message that the plan's rule is about: it gets the errand of all, or stays where the rule says so.
+    fn add_chosen(&mut self, seen: &Seen, errand: Errand, dies: bool) -> usize {
+        let Some(Way::Stays(why)) = seen.way.as_ref().filter(|_| errand.sends()) else {
+            let index = self.add_row(seen, errand, true);
+            if let Some(Way::To(target)) = &seen.way {
+                self.rows[index].row.target = Some(target.clone());
+            }
+            return index;
+        };
+        let errand = match dies {
+            true => Errand::PutBack(MessageState::Skipped),
+            false => Errand::GiveBack(MessageState::Skipped),
+        };
+        let index = self.add_row(seen, errand, true);
+        self.rows[index].row.why.clone_from(why);
+        if !dies && !self.wary {
+            self.settle(index, MessageState::Skipped, why);
+        }
+        index
     }
 
     fn add_row(&mut self, seen: &Seen, errand: Errand, chosen: bool) -> usize {
         let row = Row {
             n: self.next_n,
             key: seen.key.clone(),
-            // How many equal ones came before it.
             twins_there: None,
-            twin: self.tally.get(&seen.key).map_or(0, |count| count - 1),
+            twin: self.rows.free_twin(&seen.key),
             chosen,
             errand,
             state: MessageState::Planned,
@@ -221,9 +274,7 @@ impl Machine {
             closed: false,
         };
         self.next_n += 1;
-        let before = MessageState::Planned;
-        self.rows.push(Tracked { row, before, held: None, settled: false, put_back: false });
-        self.rows.len() - 1
+        self.rows.add(row)
     }
 
     /// Everything is done that can be: gives back what is held, lease by lease in the order in which they were taken, so
@@ -252,7 +303,7 @@ impl Machine {
             Some(returned) if returned.confirmed => "given back",
             _ => "given back; the broker was not seen to have it again",
         };
-        for index in 0..self.rows.len() {
+        for index in self.rows.indices() {
             let tracked = &self.rows[index];
             let is_here = tracked.held.is_some_and(|held| held.lease == lease);
             let Errand::GiveBack(end) = tracked.row.errand else { continue };
@@ -266,7 +317,7 @@ impl Machine {
 
     /// The hold is gone: what becomes of the messages that it held is looked up later.
     fn lose(&mut self, lease: LeaseNo) {
-        for index in 0..self.rows.len() {
+        for index in self.rows.indices() {
             let tracked = &mut self.rows[index];
             if tracked.settled || tracked.held.is_none_or(|held| held.lease != lease) {
                 continue;

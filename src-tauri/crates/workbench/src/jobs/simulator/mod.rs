@@ -8,6 +8,7 @@ mod run;
 mod scenario;
 mod world;
 
+use super::row::Errand;
 use scenario::{Chance, Scenario};
 
 /// Seeds of one test; more by `QUEUESCOPE_SEEDS`.
@@ -55,6 +56,36 @@ fn a_redrive_out_of_a_queue_that_destroys_survives_a_broker_that_misbehaves() {
 #[test]
 fn a_redrive_beside_other_consumers_loses_and_doubles_nothing() {
     simulate(|chance| Scenario::redrive(chance).with_consumers());
+}
+
+#[test]
+fn a_whole_queue_is_redriven_without_loss_wherever_it_dies_and_goes_on() {
+    simulate(|chance| Scenario::each(chance, Errand::Send).with_faults());
+}
+
+#[test]
+fn a_whole_queue_that_destroys_is_redriven_without_loss() {
+    simulate(|chance| Scenario::each(chance, Errand::Send).destroying(chance).with_faults());
+}
+
+#[test]
+fn a_whole_queue_is_redriven_beside_other_consumers() {
+    simulate(|chance| Scenario::each(chance, Errand::Send).with_consumers());
+}
+
+#[test]
+fn a_whole_queue_is_copied_and_nothing_leaves_it() {
+    simulate(|chance| Scenario::each(chance, Errand::Copy).with_faults());
+}
+
+#[test]
+fn a_whole_queue_that_destroys_is_copied_and_nothing_leaves_it() {
+    simulate(|chance| Scenario::each(chance, Errand::Copy).destroying(chance).with_faults());
+}
+
+#[test]
+fn a_discard_keeps_a_copy_of_everything() {
+    simulate(|chance| Scenario::each(chance, Errand::Discard).with_faults());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use broker::{LeaseKey, PublishOutcome, QueueName, RemoveOutcome, Returned};
+use broker::{LeaseKey, MessageKey, PublishOutcome, QueueName, RemoveOutcome, Returned};
 
 use super::laws;
 use super::scenario::{Chance, Scenario};
@@ -10,7 +10,7 @@ use super::world::{Letter, Return, World};
 use crate::jobs::machine::{Command, Event, LeaseNo, Machine, Quest, ToCopy, ToPublish, Trouble, Work};
 use crate::jobs::reckoning::{self, Ends, Sight};
 use crate::jobs::row::Row;
-use crate::jobs::{Answer, End};
+use crate::jobs::{Answer, End, MessageState};
 
 /// Says the seed when a law is broken on the way.
 struct Saying(u64, Option<u64>);
@@ -30,7 +30,7 @@ pub(super) fn run(seed: u64, scenario: &Scenario, crash_at: Option<u64>) -> u64 
     let mut life = Life {
         chance: Chance::new(seed ^ 0xabcd),
         scenario,
-        world: World { returns: Some(scenario.returns), ..World::default() },
+        world: World { returns: Some(scenario.returns), rule: scenario.has_rule(), ..World::default() },
         waiting: VecDeque::new(),
         bodies: HashMap::new(),
         step: 0,
@@ -47,6 +47,7 @@ pub(super) fn run(seed: u64, scenario: &Scenario, crash_at: Option<u64>) -> u64 
         quest: scenario.quest,
         next_n: scenario.rows.len() as u64 + 1,
         rows: scenario.rows.clone(),
+        leave: HashMap::new(),
         wary: scenario.is_wary(),
         limits: scenario.limits,
     };
@@ -56,6 +57,7 @@ pub(super) fn run(seed: u64, scenario: &Scenario, crash_at: Option<u64>) -> u64 
     if !whole || life.world.journal.values().any(|row| row.state.is_under_way() || row.is_open()) {
         life.recover();
     }
+    life.go_on();
     laws::check_end(&life.world, scenario);
     steps
 }
@@ -104,14 +106,17 @@ impl Life<'_> {
         !machine.is_mute()
     }
 
-    /// Commands end in any order, but commits in theirs.
+    /// Commands end in any order, but commits and copies in theirs.
     fn choose(&mut self) -> Command {
         let count = self.waiting.len() as u64;
         assert!(count > 0, "it waits for nothing");
         let mut at = self.chance.below(count) as usize;
-        if matches!(self.waiting[at], Command::Journal { .. }) {
-            at = self.waiting.iter().position(|command| matches!(command, Command::Journal { .. })).unwrap();
-        }
+        let alike = |command: &Command| match &self.waiting[at] {
+            Command::Journal { .. } => matches!(command, Command::Journal { .. }),
+            Command::Copy { .. } => matches!(command, Command::Copy { .. }),
+            _ => false,
+        };
+        at = self.waiting.iter().position(alike).unwrap_or(at);
         self.waiting.remove(at).unwrap()
     }
 
@@ -129,7 +134,7 @@ impl Life<'_> {
     }
 
     fn die(&mut self) {
-        let mut commits_stop = false;
+        let (mut commits_stop, mut copies_stop) = (false, false);
         for command in std::mem::take(&mut self.waiting) {
             if self.world.cut && !matches!(command, Command::Journal { .. } | Command::Copy { .. }) {
                 continue;
@@ -138,11 +143,12 @@ impl Life<'_> {
                 // Commits are cut off somewhere; whatever else was under way happened or not, message by message.
                 Command::Journal { rows, .. } if !commits_stop && self.chance.one_in(2) => self.write(&rows),
                 Command::Journal { .. } => commits_stop = true,
-                Command::Copy { lease, messages, .. } if self.chance.one_in(2) => {
+                Command::Copy { lease, messages, .. } if !copies_stop && self.chance.one_in(2) => {
                     for message in messages {
                         self.world.copy(&self.bodies[&(lease, message.key)], message.only_here);
                     }
                 }
+                Command::Copy { .. } => copies_stop = true,
                 Command::Publish { messages, .. } => {
                     for message in messages {
                         if self.chance.one_in(2) {
@@ -220,7 +226,7 @@ impl Life<'_> {
                 let outcomes = keys.iter().map(|key| self.try_to_remove(lease, *key)).collect();
                 Event::Removed { batch, outcomes }
             }
-            Command::Discard { batch, numbers } => {
+            Command::GiveUp { batch, numbers } => {
                 Event::Removed { batch, outcomes: vec![RemoveOutcome::Removed; numbers.len()] }
             }
             Command::Close { lease } if self.world.cut => {
@@ -308,6 +314,7 @@ impl Life<'_> {
                 quest: Quest::Rows,
                 rows: answered,
                 next_n,
+                leave: HashMap::new(),
                 wary: self.scenario.is_wary(),
                 limits: self.scenario.limits,
             };
@@ -320,6 +327,40 @@ impl Life<'_> {
             self.world.give_everything_back();
         }
         self.reckon();
+    }
+
+    /// The job is gone on with: what was not started, then the rest of its rule. What waits for an answer is left alone.
+    fn go_on(&mut self) {
+        let Quest::Each { n, errand } = self.scenario.quest else { return };
+        let journal: Vec<_> = self.world.journal.values().cloned().collect();
+        let again = journal.iter().filter(|row| row.chosen && row.state == MessageState::NotStarted);
+        let again = again.map(|row| Row { errand, state: MessageState::Planned, why: String::new(), ..row.clone() });
+        let again: Vec<_> = again.collect();
+        let listed = journal.iter().filter(|row| row.chosen).count() as u64;
+        let mut leave: HashMap<MessageKey, u64> = HashMap::new();
+        let stays = |row: &&Row| row.chosen && row.state != MessageState::NotStarted && reckoning::stays_in_queue(row);
+        let waits = |row: &&Row| row.is_open() && row.errand.starts_in_queue();
+        for row in journal.iter().filter(|row| waits(row) || stays(row)) {
+            *leave.entry(row.key.clone()).or_default() += 1;
+        }
+        let n = n.saturating_sub(listed) + again.len() as u64 + leave.values().sum::<u64>();
+        self.write(&again);
+        self.world.resumed = true;
+        let work = Work {
+            quest: Quest::Each { n, errand },
+            next_n: self.world.journal.keys().max().copied().unwrap_or(0) + 1 + u64::from(!leave.is_empty()),
+            rows: again,
+            leave,
+            wary: self.scenario.is_wary(),
+            limits: self.scenario.limits,
+        };
+        self.crash_at = self.chance.one_in(3).then(|| self.step + self.chance.below(20));
+        self.live(Machine::new(work));
+        self.crash_at = None;
+        self.unwritten = false;
+        self.world.cut = false;
+        self.world.give_everything_back();
+        self.recover();
     }
 
     fn sights(&mut self) -> (Sight, Sight) {
@@ -340,14 +381,21 @@ impl Life<'_> {
     fn reckon(&mut self) {
         let mut rows: Vec<_> = self.world.journal.values().cloned().collect();
         if !self.scenario.sends_copies() && !matches!(self.scenario.quest, Quest::Look { .. }) {
+            let known: Vec<_> = rows.iter().filter_map(|row| row.stored).collect();
             let copies = self.world.capture.iter().enumerate().map(|(at, copy)| (at as u64 + 1, copy.key.clone()));
+            let copies = copies.filter(|(number, _)| !known.contains(number));
+            let next_n = rows.iter().map(|row| row.n).max().unwrap_or(0) + 1;
             let chosen = self.scenario.quest != Quest::Rows;
-            reckoning::adopt(&mut rows, copies, self.scenario.besides, chosen);
+            reckoning::adopt(&mut rows, next_n, copies, self.scenario.besides, chosen);
         }
         let (source, target) = self.sights();
         let targets = BTreeMap::from([(QueueName::from("target"), target)]);
         let name = QueueName::from("source");
-        let ends = Ends { source_name: Some(&name), source: &source, targets: &targets };
+        let met_to = match self.scenario.quest {
+            Quest::Each { .. } => (1..).take_while(|n| self.world.journal.contains_key(n)).last().unwrap_or(0),
+            _ => 0,
+        };
+        let ends = Ends { met_to, source_name: Some(&name), source: &source, targets: &targets };
         for reckoned in reckoning::reckon(&rows, &ends) {
             let row = rows.iter_mut().find(|row| row.n == reckoned.n).unwrap();
             (row.state, row.why) = (reckoned.state, reckoned.why.clone());

@@ -91,7 +91,13 @@ impl Scenario {
 
     pub(super) fn take(chance: &mut Chance) -> Self {
         let n = 1 + chance.below(6);
-        Self::new(chance, Quest::Take { n }, Errand::Take)
+        Self::new(chance, Quest::Each { n, errand: Errand::Take }, Errand::Take)
+    }
+
+    /// Everything by a rule, as it is read.
+    pub(super) fn each(chance: &mut Chance, errand: Errand) -> Self {
+        let n = 1 + chance.below(9);
+        Self::new(chance, Quest::Each { n, errand }, errand)
     }
 
     pub(super) fn careful(chance: &mut Chance) -> Self {
@@ -142,6 +148,15 @@ impl Scenario {
 
     pub(super) fn is_wary(&self) -> bool {
         self.returns != Return::Free
+    }
+
+    /// Originals stay: each message may also be at the target.
+    pub(super) fn copies(&self) -> bool {
+        self.besides == Errand::Copy
+    }
+
+    pub(super) fn has_rule(&self) -> bool {
+        matches!(self.quest, Quest::Each { errand, .. } if errand.sends())
     }
 
     pub(super) fn sends_copies(&self) -> bool {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use broker::{LeaseKey, MayReturn, MessageKey};
+use broker::{LeaseKey, MayReturn, MessageKey, Target};
 
 use crate::jobs::MessageState;
-use crate::jobs::machine::{LeaseNo, Seen};
+use crate::jobs::machine::{LeaseNo, Met, Seen, Way};
 use crate::jobs::reckoning::Sight;
 use crate::jobs::row::Row;
 
@@ -35,6 +35,9 @@ pub(super) enum Return {
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) returns: Option<Return>,
+    pub(super) rule: bool,
+    /// The job was gone on with: what has an older copy may be held again, and be destroyed before it is copied again.
+    pub(super) resumed: bool,
     pub(super) source: VecDeque<Letter>,
     pub(super) held: BTreeMap<LeaseNo, BTreeMap<LeaseKey, Letter>>,
     pub(super) target: Vec<Letter>,
@@ -73,6 +76,15 @@ impl World {
         }
     }
 
+    /// What the plan's rule says, where it has one: some stay.
+    fn way(&self, letter: &Letter) -> Option<Way> {
+        let target = || Target::Queue { queue: "target".into() };
+        self.rule.then(|| match letter.key == MessageKey::Id("k0".into()) {
+            true => Way::Stays("it does not say where".into()),
+            false => Way::To(target()),
+        })
+    }
+
     pub(super) fn read(&mut self, lease: LeaseNo, max: usize) -> Vec<Seen> {
         let mut seen = Vec::new();
         for _ in 0..max {
@@ -85,6 +97,7 @@ impl World {
                 may_return: self.may_return(&letter),
                 body_bytes: 1,
                 ours: letter.ours,
+                way: self.way(&letter),
             });
             self.held.entry(lease).or_default().insert(lease_key, letter);
         }
@@ -141,9 +154,10 @@ impl World {
     }
 
     pub(super) fn sight(&self, letters: impl Iterator<Item = Letter>, undisturbed: bool, keeps: bool) -> Sight {
-        let (mut tally, mut ours) = (HashMap::new(), BTreeSet::new());
-        for letter in letters {
-            *tally.entry(letter.key).or_default() += 1;
+        let (mut tally, mut ours): (HashMap<_, Met>, _) = (HashMap::new(), BTreeSet::new());
+        for (letter, at) in letters.zip(0..) {
+            let met = tally.entry(letter.key).or_default();
+            (met.times, met.last_at) = (met.times + 1, at);
             ours.extend(letter.ours);
         }
         Sight::Whole { tally, ours, undisturbed, keeps }

@@ -4,7 +4,7 @@ use broker::{REDRIVE_HEADER, RedriveId, Target};
 use sandbox::{QueueSetup, Returns};
 use tokio_util::sync::CancellationToken;
 
-use super::ground::Ground;
+use super::ground::{Ground, redrive};
 use crate::{
     Act, ActivityAsk, Deed, DeedAsk, Environment, Error, JobState, MessageState, Outcome, RefusedCode, TargetChoice,
 };
@@ -236,7 +236,7 @@ async fn a_message_that_goes_nowhere_stays_with_the_reason() {
     ground.lay(1, 0);
     let capture = ground.peek(1).await.capture;
     let to = TargetChoice::Place { target: Target::Queue { queue: "nowhere".into() } };
-    let plan = ground.plan(DeedAsk::Redrive { capture, messages: vec![1], to, keep_origin: false }).await;
+    let plan = ground.plan(redrive(capture, vec![1], to)).await;
     assert_eq!((plan.will_act, plan.lines[0].stays), (0, true));
     assert!(plan.blocked.unwrap().contains("nowhere"));
 }

@@ -190,7 +190,7 @@ async fn a_stopped_job_keeps_the_rest_where_it_is() {
     let capture = ground.peek(3_000).await.capture;
     let plan = ground.plan_redrive(capture, (1..=3_000).collect()).await;
     let job = ground.workbench.start_plan(plan.id, None).await.unwrap();
-    ground.workbench.stop_job(job).unwrap();
+    ground.workbench.stop_job(job).await.unwrap();
     let job = ground.ended(job).await;
     assert_eq!(job.state, JobState::Stopped, "{}", job.outcome);
     assert_eq!(job.counts.done + job.counts.not_started, 3_000, "{}", job.outcome);
@@ -213,8 +213,7 @@ async fn a_job_that_nobody_runs_is_settled_when_its_connection_opens() {
     let found = ground.workbench.show_job(job).await.unwrap();
     assert_eq!(found.state, JobState::Interrupted);
     ground.workbench.open_connection(ground.profile, None).await.unwrap();
-    ground.workbench.recover(ground.profile).await.unwrap();
-    let settled = ground.ended(job).await;
+    let settled = ground.looked_up(job).await;
     assert_eq!(settled.counts.not_started, 2, "{settled:?}");
     let job = ground.redrive(2).await;
     assert_eq!(job.counts.done, 2, "they are free again: {job:?}");

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::{
-    Broker, CheckStep, Death, DeathReason, Driver, Form, Kind, Message, Result, Routing, Rules, Secret, Settings,
-    Target,
+    Broker, CheckStep, Death, DeathReason, Driver, Field, Form, Kind, Message, Result, Routing, Rules, Secret,
+    Settings, Target,
 };
 use sandbox::{QueueSetup, Returns, Sandbox, SandboxRules};
 use tokio::sync::mpsc;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::store::MemorySecrets;
 use crate::{
     AnswerFor, CaptureId, DeedAsk, Environment, JobId, JobState, JobView, Options, PeekEnd, PlanView, ProfileDraft,
-    ProfileId, TargetChoice, Workbench,
+    ProfileId, Selection, SendOptions, Sending, TargetChoice, Workbench,
 };
 
 /// Opens the one sandbox that a test lays out.
@@ -29,7 +29,8 @@ impl Driver for Laid {
 
     fn form(&self) -> Form {
         let text = || "laid out".to_owned();
-        Form { title: text(), subtitle: text(), tag: text(), secret_label: None, fields: Vec::new() }
+        let host = Field { name: "host".into(), label: "Host".into(), ..Field::default() };
+        Form { title: text(), subtitle: text(), tag: text(), secret_label: None, fields: vec![host] }
     }
 
     fn read_url(&self, _url: &str) -> Result<(Settings, Secret)> {
@@ -135,7 +136,7 @@ impl Ground {
     }
 
     pub(super) async fn plan_redrive(&self, capture: CaptureId, messages: Vec<u64>) -> PlanView {
-        self.plan(DeedAsk::Redrive { capture, messages, to: TargetChoice::FailedIn, keep_origin: false }).await
+        self.plan(redrive(capture, messages, TargetChoice::FailedIn)).await
     }
 
     /// Peeks, plans and runs a redrive of the first `n`.
@@ -163,6 +164,18 @@ impl Ground {
         panic!("the job does not end");
     }
 
+    /// What an interrupted job is once it was looked up.
+    pub(super) async fn looked_up(&self, job: JobId) -> JobView {
+        for _ in 0..600 {
+            let view = self.workbench.show_job(job).await.unwrap();
+            if view.state != JobState::Interrupted {
+                return view;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the job is not looked up");
+    }
+
     /// Looks again, and carries out what is recommended, until nothing is.
     pub(super) async fn settle(&self, job: JobId) -> JobView {
         for _ in 0..3 {
@@ -175,6 +188,11 @@ impl Ground {
             self.workbench.answer_job(job, answers).await.unwrap();
         }
         self.workbench.show_job(job).await.unwrap()
+    }
+
+    /// How many locks of jobs are there.
+    pub(super) fn locks(&self) -> usize {
+        std::fs::read_dir(self.dir.path().join("data/locks")).unwrap().count()
     }
 
     /// How often each body is in `dead` and in `work`.
@@ -204,4 +222,15 @@ async fn open(dir: &tempfile::TempDir, sandbox: &Sandbox) -> Workbench {
         secrets: Arc::new(MemorySecrets::default()),
     };
     Workbench::open(options).await.unwrap()
+}
+
+/// Chosen messages of a capture, sent and removed.
+pub(super) fn redrive(capture: CaptureId, messages: Vec<u64>, to: TargetChoice) -> DeedAsk {
+    let from = Selection::Chosen { capture, messages };
+    DeedAsk::Send { deed: Sending::Redrive, from, to, options: SendOptions::default() }
+}
+
+/// The first of a queue, or all of it.
+pub(super) fn first(deed: Sending, queue: &str, n: Option<u64>, to: TargetChoice, options: SendOptions) -> DeedAsk {
+    DeedAsk::Send { deed, from: Selection::First { queue: queue.into(), n }, to, options }
 }

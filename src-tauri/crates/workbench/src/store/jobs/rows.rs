@@ -47,20 +47,11 @@ impl Entry {
     }
 
     pub(super) fn add(&self, transaction: &Transaction<'_>, job: u64) -> rusqlite::Result<()> {
-        write_row(transaction, job, &self.row)?;
-        let place = match &self.place {
-            Some((broker, queue)) => {
-                transaction
-                    .execute("INSERT OR IGNORE INTO job_place (broker, queue) VALUES (?1, ?2)", [broker, queue])?;
-                let sql = "SELECT id FROM job_place WHERE broker = ?1 AND queue = ?2";
-                Some(transaction.query_row(sql, [broker, queue], |row| row.get::<_, i64>(0))?)
-            }
-            None => None,
-        };
-        transaction.execute(
-            "UPDATE job_row SET place = ?3, origin = ?4, message_id = ?5 WHERE job = ?1 AND n = ?2",
-            params![job, self.row.n, place, self.origin, self.message_id],
-        )?;
+        let place = self.place.as_ref().map(|(broker, queue)| place(transaction, broker, queue)).transpose()?;
+        write_row(transaction, Number { job, place }, &self.row)?;
+        let sql = "UPDATE job_row SET origin = ?3, message_id = ?4 WHERE job = ?1 AND n = ?2";
+        let mut statement = transaction.prepare_cached(sql)?;
+        statement.execute(params![job, self.row.n, self.origin, self.message_id])?;
         Ok(())
     }
 
@@ -92,15 +83,31 @@ impl Entry {
     }
 }
 
-fn write_row(transaction: &Transaction<'_>, job: u64, row: &Row) -> rusqlite::Result<()> {
+/// The number of a place, which is noted if it is new.
+pub(super) fn place(transaction: &Transaction<'_>, broker: &str, queue: &str) -> rusqlite::Result<i64> {
+    let add = "INSERT OR IGNORE INTO job_place (broker, queue) VALUES (?1, ?2)";
+    transaction.prepare_cached(add)?.execute([broker, queue])?;
+    let find = "SELECT id FROM job_place WHERE broker = ?1 AND queue = ?2";
+    transaction.prepare_cached(find)?.query_row([broker, queue], |row| row.get(0))
+}
+
+/// A job's number, and the place of the messages that it binds.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    job: u64,
+    place: Option<i64>,
+}
+
+fn write_row(transaction: &Transaction<'_>, number: Number, row: &Row) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(
-        "INSERT INTO job_row (job, n, key, twin, twins_there, chosen, errand, state, stored, target, why, closed, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        "INSERT INTO job_row
+             (job, n, key, twin, twins_there, chosen, errand, state, stored, target, why, closed, at, place)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          ON CONFLICT (job, n) DO UPDATE SET errand = excluded.errand, state = excluded.state, stored = excluded.stored,
              target = excluded.target, why = excluded.why, closed = excluded.closed, at = excluded.at",
     )?;
     statement.execute(params![
-        job,
+        number.job,
         row.n,
         row.key.to_string(),
         row.twin,
@@ -113,13 +120,52 @@ fn write_row(transaction: &Transaction<'_>, job: u64, row: &Row) -> rusqlite::Re
         row.why,
         row.closed,
         now().as_microsecond(),
+        number.place.filter(|_| row.binds()),
     ])?;
     Ok(())
 }
 
-fn number_of(connection: &Connection, job: JobId) -> rusqlite::Result<u64> {
-    let mut statement = connection.prepare_cached("SELECT number FROM job WHERE id = ?1")?;
-    statement.query_row([job.to_string()], |row| row.get(0))
+fn number_of(connection: &Connection, job: JobId) -> rusqlite::Result<Number> {
+    let mut statement = connection.prepare_cached("SELECT number, place FROM job WHERE id = ?1")?;
+    statement.query_row([job.to_string()], |row| Ok(Number { job: row.get(0)?, place: row.get(1)? }))
+}
+
+/// Which messages of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowsOf {
+    All,
+    /// Everything that did not simply go as planned.
+    NotDone,
+    /// On their way, or waiting for an answer; and those that are equal to one of these.
+    Open,
+    /// Those, and what was not started.
+    OpenOrNotStarted,
+    NotStarted,
+    /// What the job met and left in its queue.
+    Staying,
+}
+
+impl RowsOf {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::All => "TRUE",
+            Self::NotDone => "state <> 'done' AND closed = 0",
+            Self::Open => {
+                "key IN (SELECT key FROM job_row WHERE job = ?1 AND (state IN ('planned', 'copied', 'publishing',
+                     'published', 'removing') OR closed = 0 AND state IN ('leftBehind', 'inDoubt', 'onlyOurCopy')))"
+            }
+            Self::OpenOrNotStarted => {
+                "state = 'notStarted' OR key IN (SELECT key FROM job_row WHERE job = ?1 AND (state IN ('planned', 'copied',
+                     'publishing', 'published', 'removing')
+                     OR closed = 0 AND state IN ('leftBehind', 'inDoubt', 'onlyOurCopy')))"
+            }
+            Self::NotStarted => "state = 'notStarted' AND chosen = 1",
+            Self::Staying => {
+                "chosen = 1 AND (state IN ('skipped', 'unroutable', 'refused', 'failed') OR state = 'done'
+                     AND errand IN ('{\"kind\":\"copy\"}', '{\"kind\":\"giveBack\",\"end\":\"done\"}'))"
+            }
+        }
+    }
 }
 
 impl Store {
@@ -132,12 +178,91 @@ impl Store {
         .await
     }
 
-    /// Every message of a job.
-    pub(crate) async fn job_entries(&self, job: JobId) -> Result<Vec<Entry>> {
+    /// At most `max` messages of a job with numbers above `after`, in order.
+    pub(crate) async fn job_page(&self, job: JobId, which: RowsOf, after: u64, max: usize) -> Result<Vec<Entry>> {
         self.read(move |connection| {
-            let number = number_of(connection, job)?;
-            let mut statement = connection.prepare_cached("SELECT * FROM job_row WHERE job = ?1 ORDER BY n")?;
-            statement.query_map([number], Entry::from_row)?.collect()
+            let number = number_of(connection, job)?.job;
+            let which = which.sql();
+            let sql = format!("SELECT * FROM job_row WHERE job = ?1 AND n > ?2 AND ({which}) ORDER BY n LIMIT ?3");
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map(params![number, after, max], Entry::from_row)?.collect()
+        })
+        .await
+    }
+
+    /// All messages of a job that are such. In memory at once: for those that are few.
+    pub(crate) async fn job_entries(&self, job: JobId, which: RowsOf) -> Result<Vec<Entry>> {
+        self.job_page(job, which, 0, i64::MAX as usize).await
+    }
+
+    /// The highest number of a message of that job, 0 where it has none.
+    pub(crate) async fn last_n(&self, job: JobId) -> Result<u64> {
+        self.read(move |connection| {
+            let number = number_of(connection, job)?.job;
+            let sql = "SELECT coalesce(max(n), 0) FROM job_row WHERE job = ?1";
+            connection.prepare_cached(sql)?.query_row([number], |row| row.get(0))
+        })
+        .await
+    }
+
+    /// Up to which number a job's messages are numbered without a gap.
+    pub(crate) async fn gapless_to(&self, job: JobId) -> Result<u64> {
+        self.read(move |connection| {
+            let number = number_of(connection, job)?.job;
+            let mut statement = connection.prepare_cached("SELECT n FROM job_row WHERE job = ?1 ORDER BY n")?;
+            let mut rows = statement.query([number])?;
+            let mut to = 0;
+            while let Some(row) = rows.next()?
+                && row.get::<_, u64>(0)? == to + 1
+            {
+                to += 1;
+            }
+            Ok(to)
+        })
+        .await
+    }
+
+    /// The numbers of all copies that the journal knows, rising.
+    pub(crate) async fn stored_of(&self, job: JobId) -> Result<Vec<u64>> {
+        self.numbers(job, "stored IS NOT NULL").await
+    }
+
+    /// The numbers of the copies whose originals the job removed, rising.
+    pub(crate) async fn stored_of_done(&self, job: JobId) -> Result<Vec<u64>> {
+        self.numbers(job, "stored IS NOT NULL AND chosen = 1 AND state = 'done'").await
+    }
+
+    async fn numbers(&self, job: JobId, which: &'static str) -> Result<Vec<u64>> {
+        self.read(move |connection| {
+            let number = number_of(connection, job)?.job;
+            let sql = format!("SELECT stored FROM job_row WHERE job = ?1 AND {which} ORDER BY stored");
+            connection.prepare_cached(&sql)?.query_map([number], |row| row.get(0))?.collect()
+        })
+        .await
+    }
+
+    /// Notes that these were found again where they came from.
+    pub(crate) async fn note_bounced(&self, job: JobId, numbers: Vec<u64>) -> Result<()> {
+        self.write(move |transaction| {
+            let number = number_of(transaction, job)?.job;
+            let sql = "UPDATE job_row SET bounced = 1 WHERE job = ?1 AND n = ?2 AND state = 'done'";
+            let mut statement = transaction.prepare_cached(sql)?;
+            numbers.iter().try_for_each(|n| statement.execute(params![number, n]).map(drop))
+        })
+        .await
+    }
+
+    /// Whether some of a job's messages are on their way, and whether some wait for an answer; chosen or not.
+    pub(crate) async fn job_is_open(&self, job: JobId) -> Result<(bool, bool)> {
+        self.read(move |connection| {
+            let number = number_of(connection, job)?.job;
+            let mut statement = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM job_row WHERE job = ?1
+                     AND state IN ('planned', 'copied', 'publishing', 'published', 'removing')),
+                 EXISTS (SELECT 1 FROM job_row WHERE job = ?1 AND closed = 0
+                     AND state IN ('leftBehind', 'inDoubt', 'onlyOurCopy'))",
+            )?;
+            statement.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
         })
         .await
     }
@@ -145,14 +270,17 @@ impl Store {
     /// How many of a job's chosen messages are in which state.
     pub(crate) async fn job_counts(&self, job: JobId) -> Result<JobCounts> {
         self.read(move |connection| {
-            let number = number_of(connection, job)?;
-            let sql = "SELECT state, count(*) FROM job_row WHERE job = ?1 AND chosen GROUP BY state";
+            let number = number_of(connection, job)?.job;
+            let sql = "SELECT state, count(*), sum(bounced) FROM job_row WHERE job = ?1 AND chosen GROUP BY state";
             let mut statement = connection.prepare_cached(sql)?;
             let mut counts = JobCounts::default();
-            for part in statement.query_map([number], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?)))? {
-                let (state, count) = part?;
+            let parts =
+                statement.query_map([number], |row| Ok((row.get(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?)))?;
+            for part in parts {
+                let (state, count, bounced) = part?;
                 *counts.part(unworded::<MessageState>(state)?) += count;
                 counts.planned += count;
+                counts.bounced += bounced;
             }
             Ok(counts)
         })
@@ -165,10 +293,9 @@ impl Store {
             let number = number_of(transaction, job)?;
             for (row, at_source, at_target) in &rows {
                 write_row(transaction, number, row)?;
-                transaction.execute(
-                    "UPDATE job_row SET at_source = ?3, at_target = ?4 WHERE job = ?1 AND n = ?2",
-                    params![number, row.n, json(at_source)?, json(at_target)?],
-                )?;
+                let sql = "UPDATE job_row SET at_source = ?3, at_target = ?4 WHERE job = ?1 AND n = ?2";
+                let mut statement = transaction.prepare_cached(sql)?;
+                statement.execute(params![number.job, row.n, json(at_source)?, json(at_target)?])?;
             }
             Ok(())
         })
