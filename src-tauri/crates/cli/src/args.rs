@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{activity, capture, jobs, manual, peek, profiles, publish, queues, redrive, snapshots, topology};
+use crate::commands::{
+    activity, capture, jobs, manual, peek, profiles, publish, queues, removing, sending, snapshots, topology,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -54,7 +56,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Snapshots(snapshots::Command),
     Publish(publish::Publish),
-    Redrive(redrive::Redrive),
+    Redrive(sending::Redrive),
+    Move(sending::Move),
+    Copy(sending::Copy),
+    Discard(removing::Discard),
+    Purge(removing::Purge),
+    Replay(removing::Replay),
+    Undo(removing::Undo),
     #[command(subcommand)]
     Jobs(jobs::Command),
     Activity(activity::Activity),

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use workbench::{ConnectionState, Error, FaultCode, Profile, SecretState};
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::secret;
@@ -58,22 +59,30 @@ impl Password {
     /// Opens that profile's connection. The password is the one that is given, else the one that is kept, else a person
     /// is asked for it.
     pub(crate) async fn open(&self, session: &Session, profile: &Profile) -> Result<(), Failure> {
-        let mut given = secret::given(self.password_stdin)?;
-        let mut asked = !session.out.can_ask();
-        loop {
-            let opening = async {
-                let secret = given.as_ref().map(|secret| secret.to_string());
-                Ok(session.workbench.open_connection(profile.id, secret).await)
-            };
-            match session.unless_stopped(opening).await? {
-                Ok(view) if matches!(view.state, ConnectionState::Open { .. }) => return Ok(()),
-                Ok(_) => return Err(Failure::new(format!("the connection `{}` was closed again", profile.name))),
-                Err(error) if !asked && given.is_none() && needs_asking(&error, profile) => {
-                    asked = true;
-                    given = Some(session.unless_stopped(secret::ask(&profile.name)).await?);
-                }
-                Err(error) => return Err(refused(error, profile)),
+        open_with(session, profile, secret::given(self.password_stdin)?).await
+    }
+}
+
+/// The same with a password that may have been given.
+pub(crate) async fn open_with(
+    session: &Session,
+    profile: &Profile,
+    mut given: Option<Zeroizing<String>>,
+) -> Result<(), Failure> {
+    let mut asked = !session.out.can_ask();
+    loop {
+        let opening = async {
+            let secret = given.as_ref().map(|secret| secret.to_string());
+            Ok(session.workbench.open_connection(profile.id, secret).await)
+        };
+        match session.unless_stopped(opening).await? {
+            Ok(view) if matches!(view.state, ConnectionState::Open { .. }) => return Ok(()),
+            Ok(_) => return Err(Failure::new(format!("the connection `{}` was closed again", profile.name))),
+            Err(error) if !asked && given.is_none() && needs_asking(&error, profile) => {
+                asked = true;
+                given = Some(session.unless_stopped(secret::ask(&profile.name)).await?);
             }
+            Err(error) => return Err(refused(error, profile)),
         }
     }
 }

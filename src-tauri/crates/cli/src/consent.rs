@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use clap::Args;
-use workbench::{FaultCode, PlanView, Profile};
+use workbench::{Deed, FaultCode, PlanView, Profile};
 
 use crate::failure::Failure;
 use crate::out::clean;
@@ -89,6 +89,7 @@ impl Consent {
         session: &Session,
         profile: &Profile,
         plan: &PlanView,
+        is_opened: bool,
     ) -> Result<Option<String>, Failure> {
         if let Some(why) = &plan.blocked {
             return Err(Failure::new(format!("it cannot be done: {why}")));
@@ -100,12 +101,31 @@ impl Consent {
             let remedy = format!("--accept-cost '{queue}' does it all the same");
             return Err(Failure::refused(FaultCode::CostRefused, refusal.why.clone()).remedy(remedy));
         }
-        let named = self.writes.obtain(session, profile).await?;
+        self.covers_what_is_lost(session, plan).await?;
+        // Writes of a connection that is only sent to were confirmed when it was opened.
+        let named = if is_opened { false } else { self.writes.obtain(session, profile).await? };
         if !named && !self.yes && !session.agrees(&format!("{}?", plan.title)).await? {
             let failure = Failure::refused(FaultCode::ConfirmationMissing, "nobody confirmed the plan");
             return Err(if session.out.can_ask() { failure } else { failure.remedy("add --yes to carry it out") });
         }
         Ok(plan.typed.clone())
+    }
+}
+
+impl Consent {
+    /// Where nothing can be put back, or something is doubled on purpose, the queue's name is repeated.
+    async fn covers_what_is_lost(&self, session: &Session, plan: &PlanView) -> Result<(), Failure> {
+        let (Deed::Purge | Deed::Undo, Some(name)) = (plan.deed, &plan.typed) else { return Ok(()) };
+        if self.cost.covers(name)? {
+            return Ok(());
+        }
+        let typed = session.ask(&format!("Type the queue's name ({}) to go on: ", clean(name))).await?;
+        if typed.as_deref() == Some(name.as_str()) {
+            return Ok(());
+        }
+        let error = format!("`{name}` was not repeated");
+        let remedy = format!("add --accept-cost '{name}'");
+        Err(Failure::refused(FaultCode::ConfirmationMissing, error).remedy(remedy))
     }
 }
 

@@ -12,6 +12,8 @@ use crate::failure::Failure;
 
 /// Names a file that holds the password.
 const FILE_VARIABLE: &str = "QUEUESCOPE_PASSWORD_FILE";
+/// The same for the connection that is sent to.
+const TARGET_FILE_VARIABLE: &str = "QUEUESCOPE_TO_PASSWORD_FILE";
 /// Of a password, in bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
@@ -40,11 +42,20 @@ pub(crate) fn given(on_stdin: bool) -> Result<Option<Zeroizing<String>>, Failure
     if on_stdin {
         return first_line(std::io::stdin().lock(), "standard input").map(Some);
     }
-    let Some(path) = std::env::var_os(FILE_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from) else {
+    from_file(FILE_VARIABLE)
+}
+
+/// The password of the connection that is sent to, where it was given in a file.
+pub(crate) fn given_for_target() -> Result<Option<Zeroizing<String>>, Failure> {
+    from_file(TARGET_FILE_VARIABLE)
+}
+
+fn from_file(variable: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from) else {
         return Ok(None);
     };
     let file = std::fs::File::open(&path).map_err(|error| {
-        Failure::usage(format!("could not read the password from `{}` ({FILE_VARIABLE}): {error}", path.display()))
+        Failure::usage(format!("could not read the password from `{}` ({variable}): {error}", path.display()))
     })?;
     first_line(std::io::BufReader::new(file), &path.display().to_string()).map(Some)
 }

@@ -161,6 +161,7 @@ function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 		profileName: plan.profileName,
 		queue: plan.queue,
 		target: plan.lines[0]?.arrivesIn[0] ?? "",
+		toProfile: null,
 		elsewhere: false,
 		startedAt: now(),
 		endedAt: now(),

@@ -643,6 +643,8 @@ export type JobView = {
 	queue: QueueName | null,
 	/**  "orders.payment-capture", "exchange orders", "2 queues". */
 	target: string,
+	/**  The connection that it sends to, where it is another one. */
+	toProfile: ProfileId | null,
 	/**  Another program runs it: it can be watched, paused and stopped from here. */
 	elsewhere: boolean,
 	startedAt: string,

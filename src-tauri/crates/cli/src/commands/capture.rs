@@ -90,7 +90,7 @@ impl Capture {
         let ask = DeedAsk::Take { queue: self.queue.clone(), n };
         let planned = Box::pin(session.workbench.make_plan(profile.id, ask)).await?;
         plan::say(&session.out, &planned);
-        let typed = self.consent.obtain(session, profile, &planned).await?;
+        let typed = self.consent.obtain(session, profile, &planned, false).await?;
         let job = jobs::carry_out(session, &planned, typed, false).await?;
         let Some(capture) = job.capture else {
             return Err(Failure::new(format!("nothing was taken: {}", job.outcome)));

@@ -4,15 +4,16 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use workbench::{Answer, AnswerFor, End, Error, JobId, JobRow, JobState, JobView, MessageState, Profile, RefusedCode};
 
-use crate::connection::Password;
+use crate::connection::{self, Password};
 use crate::consent::WriteConsent;
 use crate::failure::{Exit, Failure};
 use crate::jobs::{self, advise, conclude, in_words};
 use crate::out::clean;
 use crate::session::Session;
+
 use crate::summary::{Summary, deed_words, state_words};
 use crate::table::{Side, Table};
-use crate::times;
+use crate::{secret, times};
 
 /// A part of an id that names one job has at least so many characters.
 const PREFIX_MIN: usize = 8;
@@ -120,7 +121,7 @@ impl From<Choice> for Answer {
 }
 
 #[derive(Debug, Clone, Args)]
-struct Job {
+pub(crate) struct Job {
     /// Its number, its id, or the beginning of its id
     #[arg(value_name = "ID")]
     id: String,
@@ -150,7 +151,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
 }
 
 impl Job {
-    async fn find(&self, session: &Session) -> Result<JobId, Failure> {
+    pub(crate) async fn find(&self, session: &Session) -> Result<JobId, Failure> {
         let wanted = self.id.trim().trim_start_matches('#');
         let mut jobs = session.workbench.list_jobs(None).await?;
         let number: Option<u64> = wanted.parse().ok();
@@ -336,8 +337,13 @@ fn busy() -> Failure {
 }
 
 /// Opens the connection that the job had, whether by a profile's name or by a URL.
-async fn open(session: &Session, job: JobId, password: &Password) -> Result<Profile, Failure> {
-    let profile = session.workbench.show_job(job).await?.profile;
+pub(crate) async fn open(session: &Session, job: JobId, password: &Password) -> Result<Profile, Failure> {
+    let shown = session.workbench.show_job(job).await?;
+    if let Some(to) = shown.to_profile {
+        let to = session.workbench.show_profile(to).await?;
+        connection::open_with(session, &to, secret::given_for_target()?).await?;
+    }
+    let profile = shown.profile;
     let profile = session.workbench.show_profile(profile).await.map_err(|error| {
         Failure::from(error).remedy("the profile of that job is gone: its copies are in `qscope snapshots list --all`")
     })?;

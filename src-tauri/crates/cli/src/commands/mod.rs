@@ -2,13 +2,15 @@
 
 pub(crate) mod activity;
 pub(crate) mod capture;
+mod deed;
 pub(crate) mod jobs;
 pub(crate) mod manual;
 pub(crate) mod peek;
 pub(crate) mod profiles;
 pub(crate) mod publish;
 pub(crate) mod queues;
-pub(crate) mod redrive;
+pub(crate) mod removing;
+pub(crate) mod sending;
 pub(crate) mod snapshots;
 pub(crate) mod topology;
 
@@ -27,6 +29,12 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Snapshots(command) => snapshots::run(session, command).await,
         Command::Publish(command) => command.run(session).await,
         Command::Redrive(command) => command.run(session).await,
+        Command::Move(command) => command.run(session).await,
+        Command::Copy(command) => command.run(session).await,
+        Command::Discard(command) => command.run(session).await,
+        Command::Purge(command) => command.run(session).await,
+        Command::Replay(command) => command.run(session).await,
+        Command::Undo(command) => command.run(session).await,
         Command::Jobs(command) => jobs::run(session, command).await,
         Command::Activity(command) => session.unless_stopped(command.run(session)).await,
         Command::Completions(command) => manual::completions(command, &session.out),

@@ -69,6 +69,7 @@ fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {
         profile_name: record.profile_name,
         queue: record.queue,
         target: record.target,
+        to_profile: record.ask.as_ref().and_then(|ask| ask.options().to_profile),
         elsewhere,
         started_at: record.started_at,
         ended_at: record.ended_at,

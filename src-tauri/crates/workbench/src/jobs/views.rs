@@ -330,6 +330,8 @@ pub struct JobView {
     pub queue: Option<QueueName>,
     /// "orders.payment-capture", "exchange orders", "2 queues".
     pub target: String,
+    /// The connection that it sends to, where it is another one.
+    pub to_profile: Option<ProfileId>,
     /// Another program runs it: it can be watched, paused and stopped from here.
     pub elsewhere: bool,
     #[specta(type = String)]
