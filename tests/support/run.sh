@@ -67,6 +67,8 @@ trap 'exit 143' TERM HUP
 start() {
     local name=$1
     shift
+    # Whoever waits for its first line may look before it runs.
+    : >"$scratch/$name.out"
     "$@" </dev/null >"$scratch/$name.out" 2>"$scratch/$name.err" &
     children+=("$!")
 }
