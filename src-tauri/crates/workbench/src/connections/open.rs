@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Connection, ConnectionState, ConnectionView, Freshness, Live, Watched, Writes, lock};
 use crate::activity::NewActivity;
+use crate::door::Door;
 use crate::{
     Act, AppEvent, Error, Fault, Outcome, Profile, ProfileDraft, ProfileId, RefusedCode, Result, SecretState, Workbench,
 };
@@ -95,7 +96,11 @@ impl Workbench {
         Ok(())
     }
 
+    /// A command would end before a look into a queue does, and leave it half way: `jobs resume` makes it.
     fn spawn_recovery(&self, profile: ProfileId) {
+        if self.inner.door.get() == Door::CommandLine {
+            return;
+        }
         let workbench = self.clone();
         tokio::spawn(async move {
             if let Err(error) = workbench.recover(profile).await {

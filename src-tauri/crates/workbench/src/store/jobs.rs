@@ -97,13 +97,6 @@ ALTER TABLE job ADD COLUMN wish TEXT;
 ALTER TABLE job ADD COLUMN unlisted INTEGER NOT NULL DEFAULT 0;
 -- It was sent, and was found again in the queue that it came from.
 ALTER TABLE job_row ADD COLUMN bounced INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE plan (
-    id TEXT PRIMARY KEY,
-    profile TEXT NOT NULL,
-    ask TEXT NOT NULL,
-    view TEXT NOT NULL,
-    made_at INTEGER NOT NULL
-) STRICT;
 ",
 ];
 
