@@ -336,6 +336,44 @@ export type Destination = { kind: "queue"; name: QueueName } | { kind: "exchange
 /**  How long until a queue is empty at the present rates, or why that cannot be said. */
 export type Drain = { kind: "empty" } | { kind: "seconds"; seconds: number } | { kind: "growing" } | { kind: "steady" } | { kind: "stuck" } | { kind: "noConsumers" } | { kind: "deadLetterQueue" } | { kind: "unknown" };
 
+/**
+ *  What is changed in each message before it is sent. The steps are carried out in order; a message at which one of them
+ *  fails stays as it is, and is not sent.
+ */
+export type Edit = {
+	steps: EditStep[],
+};
+
+/**  One change. */
+export type EditStep = 
+/**  Gives a header that value: in the place of the first of that name, and instead of all of them, or else at the end. */
+{ kind: "setHeader"; name: string; value: HeaderValue } | 
+/**  Takes out every header of that name. Without one the message stays as it is. */
+{ kind: "removeHeader"; name: string } | 
+/**
+ *  Gives every header of that name another one, in its place and with its value. Without one the message stays as it
+ *  is; where there is a header of the other name already, the message cannot be edited.
+ */
+{ kind: "renameHeader"; name: string; to: string } | 
+/**
+ *  Replaces everything that the regular expression finds in the body, which must be UTF-8. In `with`, `$1` and
+ *  `${name}` stand for what a group found, and `$$` for a dollar sign. Where nothing is found the body stays as it is.
+ */
+{ kind: "replaceText"; pattern: string; with: string } | 
+/**
+ *  Replaces the body, which must be JSON, by the one result of a jq program.
+ * 
+ *  What the program does not touch stays as it was sent: integers of any size, every digit of a decimal, the order of
+ *  names, also around one that is removed. White space between tokens, the way in which characters are escaped, and
+ *  the sign of `-0` do not; a body of which the program changes nothing stays byte for byte. Arithmetic is exact for
+ *  whole numbers and goes by 64-bit floats for all others, division included, as in jq. A body in which a name comes
+ *  twice in one object, or a number that no float can hold, is refused: it would not survive.
+ * 
+ *  The program knows neither files nor modules nor the environment. Unlike in jq, nothing can be set inside of
+ *  `null`, nor behind the end of an array.
+ */
+{ kind: "jq"; program: string };
+
 /**  What is known of one end. */
 export type End = { kind: "yes" } | { kind: "no" } | { kind: "notLooked"; why: string } | 
 /**  This deed has no such end. */
@@ -568,6 +606,11 @@ export type Hazard = {
 	/**  What would happen, one sentence. */
 	words: string,
 };
+
+/**  A header's value with its type. */
+export type HeaderValue = { type: "text"; value: string } | 
+/**  Takes the width of the whole number that it replaces, where there is one and it fits; else it is an `int64`. */
+{ type: "integer"; value: string } | { type: "boolean"; value: boolean };
 
 /**  How the connection is. */
 export type Health = { kind: "live" } | 
@@ -1024,6 +1067,8 @@ export type SendOptions = {
 	/**  At most so many a second. */
 	perSecond?: number | null,
 	canary?: Canary | null,
+	/**  What is changed in each before it is sent. One that cannot be changed so is not sent. */
+	edit?: Edit | null,
 };
 
 /**  Why messages are sent, and what becomes of the originals. */

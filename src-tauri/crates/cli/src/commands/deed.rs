@@ -3,7 +3,8 @@
 use broker::{ExchangeName, QueueName, Target};
 use clap::Args;
 use workbench::{
-    Canary, CaptureId, Deed, DeedAsk, MessageColumn, Profile, Selection, SendOptions, Sending, TargetChoice, ViewAsk,
+    Canary, CaptureId, Deed, DeedAsk, Edit, EditStep, HeaderValue, MessageColumn, Profile, Selection, SendOptions,
+    Sending, TargetChoice, ViewAsk,
 };
 
 use crate::connection::{self, Connect};
@@ -64,6 +65,12 @@ pub(crate) struct To {
     /// So many may come back
     #[arg(long, value_name = "N", requires = "canary", default_value_t = 0)]
     canary_bounces: u32,
+    /// Set a header of each, as text; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
+    set_header: Vec<(String, String)>,
+    /// Change the JSON body of each by a jq program
+    #[arg(long, value_name = "JQ")]
+    edit: Option<String>,
     /// Keep what is left out of them in a header of its own
     #[arg(long)]
     keep_origin: bool,
@@ -80,6 +87,12 @@ pub(crate) struct Carry {
     dry_run: bool,
     #[command(flatten)]
     pub(crate) consent: Consent,
+}
+
+/// `NAME=VALUE`.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl From {
@@ -144,7 +157,18 @@ impl To {
             to_profile: None,
             per_second: self.rate,
             canary,
+            edit: self.edit(),
         }
+    }
+
+    fn edit(&self) -> Option<Edit> {
+        let set = |(name, value): &(String, String)| EditStep::SetHeader {
+            name: name.clone(),
+            value: HeaderValue::Text { value: value.clone() },
+        };
+        let program = self.edit.iter().map(|program| EditStep::Jq { program: program.clone() });
+        let steps: Vec<_> = self.set_header.iter().map(set).chain(program).collect();
+        (!steps.is_empty()).then_some(Edit { steps })
     }
 
     /// Opens the other connection, if one is named, and turns its writes on if they were confirmed.

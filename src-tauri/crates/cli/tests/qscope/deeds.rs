@@ -76,3 +76,19 @@ fn a_canary_goes_first() {
     );
     assert_eq!((&moved["done"], &moved["bounced"]), (&6.into(), &0.into()), "{moved}");
 }
+
+#[test]
+fn messages_are_edited_before_they_are_sent_and_what_cannot_be_stays() {
+    let program = Program::new();
+    let edits = ["--set-header", "fixed-by=qscope", "--edit", ".fixed = true", "--limit", "3", "--yes"];
+    let sent = deed(&program, &[&["move", "-c", "sandbox:", CRM, "--to-queue", "orders.audit"][..], &edits].concat());
+    assert_eq!((&sent["done"], &sent["refused"]), (&3.into(), &0.into()), "{sent}");
+    let wrong = ["--edit", ".a as [$b | $b", "--yes"];
+    let wrong = [&["move", "-c", "sandbox:", CRM, "--to-queue", "orders.audit"][..], &wrong].concat();
+    program.run(&wrong).assert_refused(2, "step 1");
+    let failing = ["--edit", ".no.such | error", "--limit", "2", "--yes"];
+    let failing = [&["move", "-c", "sandbox:", CRM, "--to-queue", "orders.audit"][..], &failing].concat();
+    let lines = program.run(&[&["--json"], &failing[..]].concat()).lines();
+    let last = lines.last().expect("a summary");
+    assert_eq!((&last["done"], &last["refused"]), (&0.into(), &2.into()), "{last}");
+}

@@ -84,8 +84,8 @@ pub(super) async fn prepare(
     batch: BatchNo,
     messages: &[ToPublish],
 ) -> Result<BoxFuture<'static, Event>, Event> {
-    let ways = match ways(desk, messages).await {
-        Ok(ways) => ways,
+    let (ways, refused) = match ways(desk, messages).await {
+        Ok(ready) => ready,
         Err(error) => return Err(Event::NotPublished { batch, trouble: desk.trouble(&error) }),
     };
     let (desk, n) = (desk.clone(), messages.len());
@@ -97,6 +97,7 @@ pub(super) async fn prepare(
                 places.into_iter().zip(answers).for_each(|(place, answer)| outcomes[place] = answer);
             }
         }
+        refused.into_iter().for_each(|(place, why)| outcomes[place] = PublishOutcome::Refused(why));
         desk.note_unanswered(&outcomes);
         Event::Published { batch, outcomes }
     }))
@@ -109,26 +110,34 @@ struct Way {
     outgoing: Vec<Outgoing>,
 }
 
-/// What is put back goes to where it came from, the rest to the target. Mostly there is one way.
-async fn ways(desk: &Desk, messages: &[ToPublish]) -> Result<Vec<Way>> {
-    let mut ways = Vec::new();
+/// Places in a batch, with why what is there is not sent.
+type Unsent = Vec<(usize, String)>;
+
+/// What is put back goes to where it came from, the rest to the target. Mostly there is one way. What cannot be edited is
+/// told apart.
+async fn ways(desk: &Desk, messages: &[ToPublish]) -> Result<(Vec<Way>, Unsent)> {
+    let (mut ways, mut unsent) = (Vec::new(), Unsent::new());
     for back in [false, true] {
         let goes = |message: &ToPublish| !desk.has_two_ways() || message.target.is_none() == back;
-        let places: Vec<_> = (0..messages.len()).filter(|place| goes(&messages[*place])).collect();
+        let mut places: Vec<_> = (0..messages.len()).filter(|place| goes(&messages[*place])).collect();
         if places.is_empty() {
             continue;
         }
         let publisher = desk.publisher(back).await?.clone();
         let mut outgoing = Vec::with_capacity(places.len());
         for place in &places {
-            outgoing.push(desk.outgoing(&messages[*place]).await?);
+            match desk.outgoing(&messages[*place]).await? {
+                Ok(ready) => outgoing.push(ready),
+                Err(why) => unsent.push((*place, why)),
+            }
         }
+        places.retain(|place| unsent.iter().all(|(other, _)| other != place));
         ways.push(Way { publisher, places, outgoing });
         if !desk.has_two_ways() {
             break;
         }
     }
-    Ok(ways)
+    Ok((ways, unsent))
 }
 
 async fn write_down(desk: &Desk, rows: Vec<Row>) -> Result<()> {

@@ -13,6 +13,7 @@ use super::machine::{LeaseNo, Seen, ToPublish, Trouble, Way};
 use super::{SendOptions, TargetChoice, drafting, lock};
 use crate::captures::{CaptureWriter, Captures};
 use crate::connections::Live;
+use crate::edits::Editor;
 use crate::store::{JobRecord, Store};
 use crate::{CaptureId, Error, Fault, JobId, Result};
 
@@ -34,6 +35,8 @@ pub(super) struct Desk {
     /// Where each message goes, for rows that do not say.
     pub(super) choice: Option<TargetChoice>,
     pub(super) options: SendOptions,
+    /// What is sent is edited by it.
+    pub(super) editor: tokio::sync::Mutex<Option<Editor>>,
     /// What is put back says what was left out of it.
     pub(super) keep_origin: bool,
     /// Where copies are written.
@@ -122,15 +125,22 @@ impl Desk {
         (id.job == self.job.uuid()).then_some(id.n)
     }
 
-    /// The message as it is sent, with what was left out of it kept where that is wanted.
-    pub(super) async fn outgoing(&self, ask: &ToPublish) -> Result<Outgoing> {
-        let message = self.message(ask).await?;
+    /// The message as it is sent, with what was left out of it kept where that is wanted. The inner error: why it cannot be
+    /// edited.
+    pub(super) async fn outgoing(&self, ask: &ToPublish) -> Result<Result<Outgoing, String>> {
+        let mut message = self.message(ask).await?;
         // It goes back into its own queue, and not to another connection.
         let puts_back = ask.target.is_none();
         let target = match &ask.target {
             Some(target) => target.clone(),
             None => Target::Queue { queue: self.source()?.clone() },
         };
+        if let Some(editor) = self.editor.lock().await.as_mut().filter(|_| !puts_back) {
+            message = match editor.apply(message).await {
+                Ok(edited) => edited,
+                Err(why) => return Ok(Err(format!("not sent: {why}"))),
+            };
+        }
         let to = if puts_back { self.live()? } else { self.to()? };
         let prepared = to.rules.prepare(&message, &target);
         let mut outgoing = prepared.outgoing;
@@ -142,7 +152,7 @@ impl Desk {
         if puts_back || !self.options.unmarked {
             outgoing.redrive = Some(RedriveId { job: self.job.uuid(), n: ask.n });
         }
-        Ok(outgoing)
+        Ok(Ok(outgoing))
     }
 
     async fn message(&self, ask: &ToPublish) -> Result<Message> {

@@ -101,9 +101,13 @@ impl Workbench {
         }
     }
 
-    /// The connection that is sent to.
+    /// The connection that is sent to. What is to be edited has to make sense there.
     pub(super) fn live_to(&self, live: &Live, options: &SendOptions) -> Result<Live> {
-        options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))
+        let to = options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))?;
+        if let Some(edit) = &options.edit {
+            edit.check_for(to.rules.as_ref())?;
+        }
+        Ok(to)
     }
 
     async fn plan_named(&self, live: &Live, named: Named<'_>, ask: DeedAsk) -> Result<Plan> {
@@ -133,6 +137,7 @@ impl Workbench {
         view.duplicates = duplicates(&entries);
         view.takes_s = options.per_second.map(|rate| will_act.div_ceil(u64::from(rate.max(1))));
         view.warnings = view.cost.as_ref().map(|cost| plan::warnings(deed, cost, guarded)).unwrap_or_default();
+        view.warnings.extend(edited(&options));
         view.stripped = gathered.stripped();
         view.removes_original = takes_from_queue;
         view.queue = takes_from_queue.then(|| record.queue.clone());
@@ -199,6 +204,7 @@ impl Workbench {
         view.writes_locked = self.is_locked(live, &to_live, deed);
         view.typed = plan::needs_typing(&[&live.profile, &to_live.profile], deed, n, queue, view.cost.as_ref());
         view.takes_s = options.per_second.map(|rate| n.div_ceil(u64::from(rate.max(1))));
+        view.warnings.extend(edited(options));
         if let Err(why) = &lines {
             view.blocked.get_or_insert_with(|| why.clone());
         }
@@ -399,6 +405,14 @@ fn chosen(numbers: &[u64]) -> Result<Vec<u64>> {
         return Err(Error::Invalid { why: format!("at most {PLAN_MESSAGES_MAX} messages can be planned at once") });
     }
     Ok(numbers)
+}
+
+fn edited(options: &SendOptions) -> Option<String> {
+    let edit = options.edit.as_ref().filter(|edit| !edit.is_empty())?;
+    let steps = if edit.steps.len() == 1 { "1 step".to_owned() } else { format!("{} steps", edit.steps.len()) };
+    Some(format!(
+        "Each is edited in {steps} before it is sent; what cannot be edited so stays. Our copies are not edited."
+    ))
 }
 
 /// How many are equal to one that comes before them.

@@ -13,6 +13,7 @@ use super::machine::{Machine, Quest, Work};
 use super::{Canary, Deed, DeedAsk, MessageState, Owner, Wish, driver};
 use crate::captures::CaptureWriter;
 use crate::connections::Live;
+use crate::edits::Editor;
 use crate::store::JobRecord;
 use crate::{AppEvent, Error, Fault, JobId, Result, Workbench};
 
@@ -129,6 +130,16 @@ impl Workbench {
         let job = record.id;
         let mut desk = desk_of(self, record, live, writer);
         desk.to = to;
+        if let Some(edit) = &desk.options.edit {
+            match Editor::new(edit) {
+                Ok(editor) => desk.editor = tokio::sync::Mutex::new(Some(editor)),
+                Err(error) => {
+                    let fault = Some(Fault::from(&error));
+                    let writer = desk.writer.take();
+                    return Ran { end: Some(RunEnd::failed(&error)), next_n: work.next_n, fault, writer };
+                }
+            }
+        }
         let desk = Arc::new(desk);
         let next_n = work.next_n;
         let tell = |_: &Machine| self.tell(AppEvent::JobChanged { job });
@@ -266,6 +277,7 @@ pub(super) fn desk_of(
         live,
         to: None,
         choice,
+        editor: tokio::sync::Mutex::new(None),
         options: record.ask.as_ref().map(DeedAsk::options).unwrap_or_default(),
         store: workbench.inner.store.clone(),
         captures: workbench.inner.captures.clone(),

@@ -4,7 +4,7 @@ use broker::{Hazard, LookCost, QueueName, Target};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CaptureId, Environment, JobId, PlanId, ProfileId};
+use crate::{CaptureId, Edit, Environment, JobId, PlanId, ProfileId};
 
 /// What the user wants done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
@@ -92,6 +92,8 @@ pub struct SendOptions {
     /// At most so many a second.
     pub per_second: Option<u32>,
     pub canary: Option<Canary>,
+    /// What is changed in each before it is sent. One that cannot be changed so is not sent.
+    pub edit: Option<Edit>,
 }
 
 /// A few messages first, to see whether they come back.
