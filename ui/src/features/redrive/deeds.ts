@@ -8,7 +8,14 @@ export function redriveOf(capture: string, messages: number[]): DeedAsk {
 		deed: "redrive",
 		from: { kind: "chosen", capture, messages },
 		to: { kind: "failedIn" },
-		options: { keepOrigin: false, unmarked: false, toProfile: null, perSecond: null, canary: null, edit: null },
+		options: {
+			keepOrigin: false,
+			unmarked: false,
+			toProfile: null,
+			perSecond: null,
+			canary: null,
+			edit: null,
+		},
 	};
 }
 
