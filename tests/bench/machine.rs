@@ -47,8 +47,9 @@ fn kib_as_gib(kib: u64) -> f64 {
 }
 
 fn web_engine() -> String {
-    let said = Command::new("WebKitWebDriver").arg("--version").output().expect("WebKitWebDriver runs");
-    String::from_utf8_lossy(&said.stdout).trim().replace("WebKitWebDriver", "WebKitGTK")
+    let asked = Command::new("pkg-config").args(["--modversion", "webkit2gtk-4.1"]).output();
+    let said = asked.expect("pkg-config runs: the window was built with it");
+    format!("WebKitGTK {}", String::from_utf8_lossy(&said.stdout).trim())
 }
 
 /// When that process began, since 1970.
