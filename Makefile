@@ -1,7 +1,7 @@
 # The verbs of the house. `make` alone lists them.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run dev test check bench bundle
+.PHONY: help setup run dev test test-faults check bench bundle
 .PHONY: setup-run ui brokers
 
 # The window is built into the program: without this feature it would look for the development server.
@@ -15,6 +15,7 @@ help:
 	@echo 'make run     build the app and open its window'
 	@echo 'make dev     open the window and rebuild it while you edit'
 	@echo 'make test    everything that must hold: checks, unit tests, real brokers, the real window'
+	@echo 'make test-faults   the long form of the kills, cuts and restarts; takes hours'
 	@echo 'make check   formatting, lints and types only'
 	@echo 'make bench   measure, and write docs/benchmarks.md'
 	@echo 'make bundle  build the .deb package'
@@ -36,6 +37,12 @@ test: setup brokers check
 	npm --prefix ui test
 	cargo build --locked --workspace --all-targets $(APP)
 	cargo test --locked --workspace $(APP) --no-fail-fast
+
+# The tests of faults alone, with as many messages and faults as safety asks for. QUEUESCOPE_SEED repeats a run.
+test-faults: export QUEUESCOPE_FAULTS := long
+test-faults: setup brokers
+	cargo build --locked -p cli
+	cargo test --locked -p tests --test faults
 
 check: setup ui
 	npm --prefix ui run check

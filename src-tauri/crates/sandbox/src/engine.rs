@@ -223,6 +223,11 @@ impl Engine {
     }
 
     /// The channel, while it lives.
+    /// How many channels hold messages of that queue.
+    pub(crate) fn holders(&self, queue: &QueueName) -> u64 {
+        self.channels.values().filter(|channel| channel.queue == *queue && !channel.held.is_empty()).count() as u64
+    }
+
     pub(crate) fn channel(&self, id: ChannelId) -> Result<&Channel, ChannelGone> {
         self.channels.get(&id).ok_or(ChannelGone)
     }

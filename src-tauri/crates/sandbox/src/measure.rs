@@ -47,7 +47,8 @@ pub(crate) fn read(engine: &Engine, scope: &Scope, has_alarm: bool) -> Partial<M
 /// What is ready in that queue, and who consumes it.
 pub(crate) fn depth(engine: &Engine, name: &QueueName) -> Depth {
     let ready = engine.queues.get(name).map_or(0, |queue| queue.ready.len() as u64);
-    Depth { ready, consumers: Some(consumers(engine, name)) }
+    // Whoever holds messages is a consumer, as at other brokers.
+    Depth { ready, consumers: Some(consumers(engine, name) + engine.holders(name)) }
 }
 
 fn measure(engine: &Engine, queue: &Queue) -> QueueMeasure {

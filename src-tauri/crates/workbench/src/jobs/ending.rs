@@ -90,7 +90,9 @@ impl Workbench {
             after = last.row.n;
             self.mark_copies_of(record, &page).await?;
         }
-        let settled = !matches!(state, JobState::Running | JobState::Interrupted | JobState::NeedsAnswer);
+        // One that is to be gone on with needs its copies.
+        let open = [JobState::Running, JobState::Interrupted, JobState::NeedsAnswer, JobState::Paused];
+        let settled = !open.contains(&state);
         if let (Some(capture), true) = (record.capture, settled) {
             self.inner.captures.set_held(capture, None).await?;
         }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
-use super::ending::RunEnd;
+use super::ending::{RunEnd, planned_by_rule};
 use super::machine::{Machine, Quest, Work};
 use super::{Canary, Deed, DeedAsk, MessageState, Owner, Wish, driver};
 use crate::captures::CaptureWriter;
@@ -113,9 +113,24 @@ impl Workbench {
         if let (Some(end), Some(Wish::Pause)) = (&mut end, self.inner.jobs.wish_of(record.id)) {
             end.pause.get_or_insert_with(|| "paused on request".to_owned());
         }
+        if let Some(end) = end.as_mut().filter(|end| end.halt.is_none() && end.pause.is_none()) {
+            end.pause = self.why_some_were_not_there(&record).await;
+        }
         let state = self.finish_job(record.id, end, ran.fault).await?;
         owner.give_up(Some(state));
         Ok(())
+    }
+
+    /// Messages of a rule that were not there may be held by a consumer, and be it by a connection that is dead and that the
+    /// broker has not noticed yet: then they are not gone, and the job is to be gone on with.
+    async fn why_some_were_not_there(&self, record: &JobRecord) -> Option<String> {
+        let planned = planned_by_rule(record)?;
+        let met = self.inner.store.job_counts(record.id).await.ok()?.planned;
+        let missing = planned.checked_sub(met).filter(|missing| *missing > 0)?;
+        let depth = self.live(record.profile).ok()?.broker.depth(record.queue.as_ref()?).await.ok()?;
+        let consumers = depth.consumers.filter(|consumers| *consumers > 0)?;
+        let words = if consumers == 1 { "1 consumer".to_owned() } else { format!("{consumers} consumers") };
+        Some(format!("{missing} were not there; the queue has {words}, which may hold them or have taken them"))
     }
 
     async fn run_once(

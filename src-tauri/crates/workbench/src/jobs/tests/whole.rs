@@ -1,6 +1,6 @@
 //! Deeds on whole queues, and jobs that are paused, watched, taken up again and undone.
 
-use broker::Target;
+use broker::{Ask, Broker, Hold, Purpose, Target};
 use sandbox::{ExchangeKind, Fault, QueueSetup};
 
 use super::ground::{Ground, first, redrive};
@@ -63,6 +63,28 @@ async fn what_is_not_there_any_more_is_gone() {
     ground.sandbox.consume("dead").unwrap();
     let job = ground.run(plan).await;
     assert_eq!((job.counts.planned, job.counts.done, job.counts.gone), (3, 2, 1), "{}", job.outcome);
+}
+
+#[tokio::test]
+async fn what_a_consumer_holds_is_not_called_gone() {
+    let ground = Ground::new().await;
+    ground.lay(5, 0);
+    let plan = ground.plan(plain(Sending::Redrive, None, TargetChoice::FailedIn)).await;
+    let other = ground.sandbox.connect();
+    let hold = Hold { messages_max: 2, bytes_max: u64::MAX, wait_ms: 50 };
+    let ask = Ask { queue: "dead".into(), purpose: Purpose::Look { n: 2 }, hold, accepted: None, stated_label: None };
+    let lease = other.lease(ask).await.unwrap();
+    assert_eq!(lease.next(2).await.unwrap().len(), 2, "somebody else holds the first two");
+    let job = ground.run(plan).await;
+    assert_eq!((job.state, job.counts.done, job.counts.gone), (JobState::Paused, 3, 0), "{}", job.outcome);
+    assert_eq!(job.counts.not_started, 2, "{}", job.outcome);
+    assert!(job.outcome.contains("has 1 consumer"), "{}", job.outcome);
+
+    lease.close().await.unwrap();
+    ground.workbench.resume_job(job.id, Resume::All).await.unwrap();
+    let job = ground.ended(job.id).await;
+    assert_eq!((job.state, job.counts.done), (JobState::Finished, 5), "{}", job.outcome);
+    ground.assert_each_once(5);
 }
 
 #[tokio::test]
