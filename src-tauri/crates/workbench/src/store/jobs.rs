@@ -234,7 +234,12 @@ impl Store {
     /// cannot see. A job without messages of its own is about all of its queue.
     pub(crate) async fn add_job(&self, job: JobRecord, entries: Vec<Entry>) -> Result<Result<u64, Outstanding>> {
         self.write(move |transaction| {
-            if let Some(other) = job.in_the_way(transaction, entries.is_empty())? {
+            // A look is listed only when it has to keep a message, and must not fail at that.
+            let in_the_way = match job.ask {
+                Some(_) => job.in_the_way(transaction, entries.is_empty())?,
+                None => None,
+            };
+            if let Some(other) = in_the_way {
                 return Ok(Err(other));
             }
             for entry in &entries {

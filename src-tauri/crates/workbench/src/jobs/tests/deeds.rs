@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use broker::{REDRIVE_HEADER, RedriveId, Target};
-use sandbox::{QueueSetup, Returns};
+use sandbox::{Fault, QueueSetup, Returns};
 use tokio_util::sync::CancellationToken;
 
 use super::ground::{Ground, redrive};
@@ -183,6 +183,29 @@ async fn a_plain_look_stops_at_a_message_that_may_not_go_back_and_keeps_it() {
     assert_eq!(ground.sandbox.dropped(), 0);
     assert_eq!(ground.sandbox.ready("dead").pop().unwrap().body, b"at its limit", "it moved to the end");
     assert!(ground.workbench.list_jobs(None).await.unwrap().iter().all(|job| job.counts.sum() == job.counts.planned));
+}
+
+#[tokio::test]
+async fn a_plain_look_keeps_such_a_message_also_where_another_job_waits_for_an_answer() {
+    let ground =
+        Ground::of(QueueSetup::new("dead").returning(Returns::Counts { limit: Some(3) }), Environment::Local).await;
+    ground.lay(1, 0);
+    ground.sandbox.fail_next(Fault::PublishUnanswered);
+    let token = CancellationToken::new;
+    let offer = ground.workbench.offer_look(ground.profile, "dead".into(), 10).await.unwrap();
+    let look = |cost| ground.workbench.peek_queue(ground.profile, "dead".into(), 10, Some(cost), token(), |_| {});
+    let capture = Box::pin(look(offer.cost.clone())).await.unwrap().capture;
+    let doubtful = ground.run(ground.plan_redrive(capture, vec![1]).await).await;
+    assert_eq!(doubtful.counts.in_doubt, 1, "{}", doubtful.outcome);
+
+    ground.lay_one("at its limit", 3);
+    let end = Box::pin(look(offer.cost)).await.unwrap();
+    assert!(end.stopped.is_some(), "{end:?}");
+    assert_eq!(ground.sandbox.dropped(), 0);
+    let jobs = ground.workbench.list_jobs(None).await.unwrap();
+    assert_eq!(jobs[0].deed, Deed::CarefulLook, "what it did with that message is written down");
+    let rows = ground.workbench.job_rows(jobs[0].id, 0, 10).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [MessageState::Done], "{rows:?}");
 }
 
 #[tokio::test]
