@@ -69,7 +69,8 @@ impl Workbench {
             let work = Work { quest: Quest::Rows, rows, next_n, leave: HashMap::new(), wary, limits };
             let to = record.ask.as_ref().and_then(|ask| ask.options().to_profile);
             let to = to.map(|profile| self.live(profile)).transpose()?;
-            let run = self.undertake(Undertaking { record, owner, live, to, writer, work, canary: None });
+            let run =
+                self.undertake(Undertaking { record, owner, live, to, writer, work, canary: None, everything: false });
             if let Err(error) = run.await {
                 tracing::error!(%error, %job, "answers broke off");
             }

@@ -19,11 +19,13 @@ pub(super) struct RunEnd {
     pub(super) mute: bool,
     /// Why it waits, where it is to be gone on with.
     pub(super) pause: Option<String>,
+    /// It was to do all that the job is about, and not only what was answered.
+    pub(super) everything: bool,
 }
 
 impl RunEnd {
     pub(super) fn of(machine: &Machine) -> Self {
-        Self { halt: machine.halt().cloned(), mute: machine.is_mute(), pause: None }
+        Self { halt: machine.halt().cloned(), mute: machine.is_mute(), ..Self::default() }
     }
 
     pub(super) fn failed(error: &Error) -> Self {
@@ -34,8 +36,17 @@ impl RunEnd {
 
 impl Workbench {
     /// Writes down how a run ended; `None` where it did not come to an end. How the job is now.
-    pub(super) async fn finish_job(&self, job: JobId, end: Option<RunEnd>, fault: Option<Fault>) -> Result<JobState> {
+    pub(super) async fn finish_job(
+        &self,
+        job: JobId,
+        mut end: Option<RunEnd>,
+        fault: Option<Fault>,
+    ) -> Result<JobState> {
         let record = self.job_record(job).await?;
+        if let Some(end) = end.as_mut().filter(|end| !end.everything && end.halt.is_none() && end.pause.is_none()) {
+            let counts = self.counts_of(&JobRecord { state: JobState::Paused, ..record.clone() }).await?;
+            end.pause = (counts.not_started > 0).then(|| "the rest was not started".to_owned());
+        }
         let (under_way, open) = self.inner.store.job_is_open(job).await?;
         let state = state_of(under_way, open, end.as_ref());
         let counts = self.counts_of(&JobRecord { state, ..record.clone() }).await?;
@@ -136,7 +147,7 @@ pub(super) fn planned_by_rule(record: &JobRecord) -> Option<u64> {
 }
 
 fn state_of(under_way: bool, open: bool, end: Option<&RunEnd>) -> JobState {
-    let Some(RunEnd { halt, mute, pause }) = end else {
+    let Some(RunEnd { halt, mute, pause, everything: _ }) = end else {
         return if under_way || open { JobState::Interrupted } else { JobState::Failed };
     };
     let lost = matches!(halt, Some(Halt::Trouble(trouble)) if trouble.lost);

@@ -75,7 +75,8 @@ impl Workbench {
             .job(job);
         self.note(note.outcome(Outcome::Done, format!("job {} goes on", record.number))).await?;
         let live = Some(live);
-        drop(self.undertake(Undertaking { record, owner, live, to, writer, work, canary: None }));
+        let everything = resume == Resume::All;
+        drop(self.undertake(Undertaking { record, owner, live, to, writer, work, canary: None, everything }));
         Ok(())
     }
 

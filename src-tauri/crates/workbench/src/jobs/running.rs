@@ -34,6 +34,8 @@ pub(super) struct Undertaking {
     pub(super) writer: Option<CaptureWriter>,
     pub(super) work: Work,
     pub(super) canary: Option<Canary>,
+    /// It is to do all that the job is about, and not only what was answered.
+    pub(super) everything: bool,
 }
 
 /// How one run of the machine ended.
@@ -83,7 +85,7 @@ impl Workbench {
 
     /// Runs the machine, then writes down how the job ended. The lock is given up last.
     async fn carry_through(&self, undertaking: Undertaking, stop: &CancellationToken) -> Result<()> {
-        let Undertaking { record, owner, live, to, writer, work, canary } = undertaking;
+        let Undertaking { record, owner, live, to, writer, work, canary, everything } = undertaking;
         self.tell(AppEvent::JobChanged { job: record.id });
         let (first, rest) = split(work, canary);
         let mut ran = self.run_once(&record, live.clone(), to.clone(), writer, first, stop).await;
@@ -113,7 +115,10 @@ impl Workbench {
         if let (Some(end), Some(Wish::Pause)) = (&mut end, self.inner.jobs.wish_of(record.id)) {
             end.pause.get_or_insert_with(|| "paused on request".to_owned());
         }
-        if let Some(end) = end.as_mut().filter(|end| end.halt.is_none() && end.pause.is_none()) {
+        if let Some(end) = &mut end {
+            end.everything = everything;
+        }
+        if let Some(end) = end.as_mut().filter(|end| everything && end.halt.is_none() && end.pause.is_none()) {
             end.pause = self.why_some_were_not_there(&record).await;
         }
         let state = self.finish_job(record.id, end, ran.fault).await?;

@@ -97,7 +97,7 @@ impl Workbench {
         self.inner.store.set_job_activity(id, activity).await?;
         record.activity = Some(activity);
         let canary = plan.ask.options().canary;
-        Ok(Undertaking { record, owner, live, to, writer, work: work_of(plan), canary })
+        Ok(Undertaking { record, owner, live, to, writer, work: work_of(plan), canary, everything: true })
     }
 
     async fn new_capture(&self, plan: &Plan, live: Option<&Live>) -> Result<Option<CaptureWriter>> {

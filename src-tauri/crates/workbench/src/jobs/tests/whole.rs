@@ -229,6 +229,25 @@ async fn a_job_whose_connection_was_cut_is_gone_on_with() {
     ground.assert_each_once(400);
 }
 
+#[tokio::test]
+async fn an_answer_does_not_call_the_rest_gone() {
+    let ground = Ground::new().await;
+    ground.lay(400, 0);
+    let options = SendOptions { per_second: Some(200), ..SendOptions::default() };
+    let plan = ground.plan(first(Sending::Redrive, "dead", None, TargetChoice::FailedIn, options)).await;
+    ground.sandbox.fail_next(Fault::PublishUnanswered);
+    let job = ground.run(plan).await;
+    assert_eq!((job.state, job.counts.in_doubt), (JobState::NeedsAnswer, 1), "{}", job.outcome);
+    let answered = ground.settle(job.id).await;
+    assert_eq!((answered.state, answered.counts.gone), (JobState::Paused, 0), "{}", answered.outcome);
+    assert!(answered.counts.not_started > 0, "{}", answered.outcome);
+
+    ground.workbench.resume_job(job.id, Resume::All).await.unwrap();
+    let ended = ground.ended(job.id).await;
+    assert_eq!((ended.state, ended.counts.done), (JobState::Finished, 400), "{}", ended.outcome);
+    ground.assert_each_once(400);
+}
+
 /// All that could tell whether the one that is there is the one that was sent has gone.
 #[tokio::test]
 async fn the_last_one_whose_removal_was_not_answered_is_asked_for() {
