@@ -81,9 +81,10 @@ impl Workbench {
         let missing = planned_by_rule(record).unwrap_or(0).saturating_sub(counts.planned);
         counts.planned += missing;
         *match record.state {
-            JobState::Finished | JobState::NeedsAnswer => &mut counts.gone,
+            // Only a job that looked for all of them can say so.
+            JobState::Finished => &mut counts.gone,
             JobState::Running | JobState::Interrupted => &mut counts.under_way,
-            JobState::Paused | JobState::Stopped | JobState::Failed => &mut counts.not_started,
+            _ => &mut counts.not_started,
         } += missing;
         debug_assert_eq!(counts.planned, counts.sum(), "every planned message is somewhere");
         Ok(counts)

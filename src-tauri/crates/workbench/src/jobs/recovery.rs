@@ -103,6 +103,13 @@ impl Workbench {
         let counts = self.counts_of(&JobRecord { state: JobState::Paused, ..record.clone() }).await?;
         let rest = (counts.not_started > 0).then(|| "the program ended before the job did".to_owned());
         let end = match record.state {
+            _ if record.deed == super::Deed::Purge => {
+                let words = "the program ended before the broker answered: it may have emptied the queue".to_owned();
+                RunEnd {
+                    halt: Some(Halt::Trouble(super::machine::Trouble { words, lost: false })),
+                    ..RunEnd::default()
+                }
+            }
             JobState::Stopped => RunEnd { halt: Some(Halt::Stopped), ..RunEnd::default() },
             _ => RunEnd { pause: rest, ..RunEnd::default() },
         };

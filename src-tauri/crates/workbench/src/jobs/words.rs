@@ -115,7 +115,12 @@ pub(super) fn outcome(deed: Deed, counts: &JobCounts) -> String {
         (counts.bounced, "came back"),
     ];
     let said: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
-    if said.is_empty() { "nothing was there".to_owned() } else { said.join(", ") }
+    match said.is_empty() {
+        // The broker may have been told, and its answer not seen.
+        true if deed == Deed::Purge => "nothing is known to have been purged".to_owned(),
+        true => "nothing was there".to_owned(),
+        false => said.join(", "),
+    }
 }
 
 /// A job's state as the activity log says it.

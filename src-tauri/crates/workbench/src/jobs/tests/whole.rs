@@ -159,6 +159,22 @@ async fn a_purge_wants_the_name_typed_and_says_how_many_it_destroyed() {
 }
 
 #[tokio::test]
+async fn a_purge_whose_program_died_is_not_called_done() {
+    let ground = Ground::new().await;
+    ground.lay(5, 0);
+    let view = ground.plan(DeedAsk::Purge { queue: "dead".into() }).await;
+    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by typing the queue's name").await.unwrap();
+    let job = undertaking.record.id;
+    drop(undertaking);
+    let ground = ground.restart().await;
+    ground.workbench.open_connection(ground.profile, None).await.unwrap();
+    let job = ground.looked_up(job).await;
+    assert_eq!(job.state, JobState::Failed, "{}", job.outcome);
+    assert_eq!(job.outcome, "nothing is known to have been purged");
+}
+
+#[tokio::test]
 async fn a_snapshot_is_replayed_in_its_order_and_stays() {
     let ground = Ground::new().await;
     ground.lay(700, 0);
@@ -238,6 +254,7 @@ async fn an_answer_does_not_call_the_rest_gone() {
     ground.sandbox.fail_next(Fault::PublishUnanswered);
     let job = ground.run(plan).await;
     assert_eq!((job.state, job.counts.in_doubt), (JobState::NeedsAnswer, 1), "{}", job.outcome);
+    assert_eq!(job.counts.gone, 0, "what was never looked for is not gone: {}", job.outcome);
     let answered = ground.settle(job.id).await;
     assert_eq!((answered.state, answered.counts.gone), (JobState::Paused, 0), "{}", answered.outcome);
     assert!(answered.counts.not_started > 0, "{}", answered.outcome);
