@@ -72,12 +72,19 @@ pub enum MessageKey {
     Position { partition: u32, offset: u64 },
 }
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 impl fmt::Display for MessageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fingerprint(bits) => {
-                f.write_str("fp:")?;
-                bits.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                // Every message of a job is written so: not byte by byte.
+                let mut text = *b"fp:00000000000000000000000000000000";
+                for (n, byte) in bits.iter().enumerate() {
+                    text[3 + 2 * n] = HEX[usize::from(byte >> 4)];
+                    text[4 + 2 * n] = HEX[usize::from(byte & 15)];
+                }
+                f.write_str(std::str::from_utf8(&text).expect("hexadecimal digits are text"))
             }
             Self::Id(id) => write!(f, "id:{id}"),
             Self::Position { partition, offset } => write!(f, "at:{partition}/{offset}"),

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -183,6 +184,11 @@ impl Table {
         self.0.iter().map(|Entry(name, value)| (name, value))
     }
 
+    /// The entries themselves, in their order.
+    pub fn into_entries(self) -> impl Iterator<Item = (Name, Value)> {
+        self.0.into_iter().map(|Entry(name, value)| (name, value))
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -201,25 +207,50 @@ impl<N: Into<Name>, V: Into<Value>> FromIterator<(N, V)> for Table {
 // The written form, one for store, export and window: {"name","nameEncoding"?,"type","value"}. 64-bit numbers, NaN and
 // infinities are strings, so that no reader rounds them; bytes that are not text are base64 and say so.
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Written {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     name: Option<String>,
-    #[serde(default, rename = "nameEncoding", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "nameEncoding")]
     name_encoding: Option<String>,
     #[serde(rename = "type")]
     type_name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     encoding: Option<String>,
     #[serde(default)]
     value: serde_value::Json,
 }
 
+/// The same on its way out: nothing is copied that need not be.
+#[derive(Serialize)]
+struct Writing<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Cow<'a, str>>,
+    #[serde(rename = "nameEncoding", skip_serializing_if = "Option::is_none")]
+    name_encoding: Option<&'static str>,
+    #[serde(rename = "type")]
+    type_name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encoding: Option<&'static str>,
+    value: JsonOf<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum JsonOf<'a> {
+    Null,
+    Bool(bool),
+    Number(i64),
+    Text(Cow<'a, str>),
+    Array(&'a [Value]),
+    Table { fields: &'a Table },
+}
+
 mod serde_value {
-    use super::{Deserialize, Serialize, Table, Value};
+    use super::{Deserialize, Table, Value};
 
     /// The JSON shapes that a written value can take.
-    #[derive(Default, Serialize, Deserialize)]
+    #[derive(Default, Deserialize)]
     #[serde(untagged)]
     pub(super) enum Json {
         #[default]
@@ -231,18 +262,18 @@ mod serde_value {
         Table(TableField),
     }
 
-    #[derive(Serialize, Deserialize)]
+    #[derive(Deserialize)]
     pub(super) struct TableField {
         pub(super) fields: Table,
     }
 }
 
-use serde_value::{Json, TableField};
+use serde_value::Json;
 
-fn text_or_base64(bytes: &[u8]) -> (Option<String>, String) {
+fn text_or_base64(bytes: &[u8]) -> (Option<&'static str>, Cow<'_, str>) {
     match std::str::from_utf8(bytes) {
-        Ok(text) => (None, text.to_owned()),
-        Err(_) => (Some("base64".into()), BASE64.encode(bytes)),
+        Ok(text) => (None, text.into()),
+        Err(_) => (Some("base64"), BASE64.encode(bytes).into()),
     }
 }
 
@@ -259,35 +290,35 @@ fn float_text(value: f64, bits: u64, plain_nan: u64) -> String {
 }
 
 impl Value {
-    fn write(&self) -> (Option<String>, Json) {
+    fn write(&self) -> (Option<&'static str>, JsonOf<'_>) {
         let json = match self {
-            Self::Void => Json::Null,
-            Self::Bool(value) => Json::Bool(*value),
-            Self::I8(n) => Json::Number((*n).into()),
-            Self::U8(n) => Json::Number((*n).into()),
-            Self::I16(n) => Json::Number((*n).into()),
-            Self::U16(n) => Json::Number((*n).into()),
-            Self::I32(n) => Json::Number((*n).into()),
-            Self::U32(n) => Json::Number((*n).into()),
-            Self::I64(n) => Json::Text(n.to_string()),
-            Self::Timestamp(n) => Json::Text(n.to_string()),
+            Self::Void => JsonOf::Null,
+            Self::Bool(value) => JsonOf::Bool(*value),
+            Self::I8(n) => JsonOf::Number((*n).into()),
+            Self::U8(n) => JsonOf::Number((*n).into()),
+            Self::I16(n) => JsonOf::Number((*n).into()),
+            Self::U16(n) => JsonOf::Number((*n).into()),
+            Self::I32(n) => JsonOf::Number((*n).into()),
+            Self::U32(n) => JsonOf::Number((*n).into()),
+            Self::I64(n) => JsonOf::Text(n.to_string().into()),
+            Self::Timestamp(n) => JsonOf::Text(n.to_string().into()),
             Self::F32(bits) => {
                 let value = f32::from_bits(*bits);
                 if value.is_nan() && *bits != f32::NAN.to_bits() {
-                    Json::Text(format!("NaN:{bits:x}"))
+                    JsonOf::Text(format!("NaN:{bits:x}").into())
                 } else {
-                    Json::Text(format!("{value:?}"))
+                    JsonOf::Text(format!("{value:?}").into())
                 }
             }
-            Self::F64(bits) => Json::Text(float_text(f64::from_bits(*bits), *bits, f64::NAN.to_bits())),
-            Self::Decimal { scale, value } => Json::Text(format!("{value}e-{scale}")),
+            Self::F64(bits) => JsonOf::Text(float_text(f64::from_bits(*bits), *bits, f64::NAN.to_bits()).into()),
+            Self::Decimal { scale, value } => JsonOf::Text(format!("{value}e-{scale}").into()),
             Self::Text(bytes) => {
                 let (encoding, text) = text_or_base64(bytes);
-                return (encoding, Json::Text(text));
+                return (encoding, JsonOf::Text(text));
             }
-            Self::Bytes(bytes) => return (Some("base64".into()), Json::Text(BASE64.encode(bytes))),
-            Self::Array(values) => Json::Array(values.clone()),
-            Self::Table(fields) => Json::Table(TableField { fields: fields.clone() }),
+            Self::Bytes(bytes) => return (Some("base64"), JsonOf::Text(BASE64.encode(bytes).into())),
+            Self::Array(values) => JsonOf::Array(values),
+            Self::Table(fields) => JsonOf::Table { fields },
         };
         (None, json)
     }
@@ -366,8 +397,8 @@ impl Value {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (encoding, value) = self.write();
-        let type_name = self.type_name().to_owned();
-        Written { name: None, name_encoding: None, type_name, encoding, value }.serialize(serializer)
+        let type_name = self.type_name();
+        Writing { name: None, name_encoding: None, type_name, encoding, value }.serialize(serializer)
     }
 }
 
@@ -382,8 +413,8 @@ impl Serialize for Entry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (encoding, value) = self.1.write();
         let (name_encoding, name) = text_or_base64(self.0.as_bytes());
-        let type_name = self.1.type_name().to_owned();
-        Written { name: Some(name), name_encoding, type_name, encoding, value }.serialize(serializer)
+        let type_name = self.1.type_name();
+        Writing { name: Some(name), name_encoding, type_name, encoding, value }.serialize(serializer)
     }
 }
 

@@ -7,3 +7,4 @@ mod table;
 
 pub(crate) use json::json_table;
 pub(crate) use properties::{message_from, properties_to, redrive_id};
+pub(crate) use table::bytes_max;

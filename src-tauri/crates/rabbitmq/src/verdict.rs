@@ -8,10 +8,13 @@ use lapin::types::ShortString;
 
 use crate::connect::short;
 use crate::rules::RabbitRules;
-use crate::translate::{message_from, properties_to, redrive_id};
+use crate::translate::{bytes_max, message_from, properties_to, redrive_id};
 
 /// What a frame and a content header need besides the properties, and some room.
 const FRAME_OVERHEAD: usize = 64;
+
+/// What the header of a redrive takes at most.
+const REDRIVE_BYTES_MAX: usize = 100;
 
 /// One message, ready to be sent.
 #[derive(Debug)]
@@ -24,13 +27,18 @@ pub(crate) struct Parcel {
     pub(crate) body: Vec<u8>,
     redrive: Option<RedriveId>,
     to_one_queue: bool,
+    /// A bound of what its properties and headers take on the wire.
+    bytes_max: usize,
 }
 
 impl Parcel {
     /// Fails where AMQP cannot say it.
     pub(crate) fn pack(n: usize, outgoing: Outgoing) -> Result<Self> {
-        let properties = properties_to(&outgoing)?;
-        let (exchange, key) = match &outgoing.target {
+        let Outgoing { target, body, properties, headers, redrive } = outgoing;
+        let is_copied = headers.get("CC").or(headers.get("BCC")).is_some();
+        let bytes_max = bytes_max(&properties) + bytes_max(&headers) + REDRIVE_BYTES_MAX;
+        let properties = properties_to(&properties, headers, redrive)?;
+        let (exchange, key) = match &target {
             Target::Queue { queue } => ("", queue.as_str()),
             Target::Exchange { exchange, key } => (exchange.as_str(), key.as_str()),
         };
@@ -38,15 +46,19 @@ impl Parcel {
             n,
             exchange: short(exchange, "the exchange's name")?,
             key: short(key, "the routing key")?,
-            redrive: redrive_id(&properties),
-            to_one_queue: exchange.is_empty() && outgoing.headers.get("CC").or(outgoing.headers.get("BCC")).is_none(),
+            redrive: redrive.or_else(|| redrive_id(&properties)),
+            to_one_queue: exchange.is_empty() && !is_copied,
+            bytes_max,
             properties,
-            body: outgoing.body,
+            body,
         })
     }
 
     /// Properties and headers must fit into one frame: a larger one ends the whole connection.
     pub(crate) fn unfit_for(&self, frame_bytes_max: usize) -> Option<String> {
+        if self.bytes_max <= frame_bytes_max.saturating_sub(FRAME_OVERHEAD) {
+            return None;
+        }
         let written = gen_properties::<Vec<u8>>(&self.properties)(Vec::new().into()).ok()?.write.len();
         let room = frame_bytes_max.saturating_sub(FRAME_OVERHEAD);
         (written > room).then(|| {

@@ -1,6 +1,6 @@
 //! What is sent again, and what is left out because it would mislead the broker.
 
-use broker::{Message, Outgoing, Prepared, REDRIVE_HEADER, Stripped, Target};
+use broker::{Message, Outgoing, Prepared, REDRIVE_HEADER, Stripped, Table, Target};
 
 /// Everything goes along as it is, `expiration` and delivery mode too, except what [`why_stripped`] names.
 pub(super) fn prepare(message: &Message, target: &Target) -> Prepared {
@@ -8,14 +8,15 @@ pub(super) fn prepare(message: &Message, target: &Target) -> Prepared {
         target: target.clone(),
         body: message.body.clone(),
         properties: message.properties.clone(),
-        headers: message.headers.clone(),
+        headers: Table::new(),
         redrive: None,
     };
     let mut stripped = Vec::new();
     for (name, value) in message.headers.iter() {
-        let Some((name, why)) = name.as_str().and_then(|name| Some((name, why_stripped(name)?))) else { continue };
-        outgoing.headers.remove(name);
-        stripped.push(Stripped { name: name.to_owned(), value: value.clone(), why });
+        match name.as_str().and_then(|name| Some((name, why_stripped(name)?))) {
+            Some((name, why)) => stripped.push(Stripped { name: name.to_owned(), value: value.clone(), why }),
+            None => outgoing.headers.push(name.clone(), value.clone()),
+        }
     }
     if let Some(value) = outgoing.properties.remove("user-id") {
         let why = "the broker refuses a message that names another user, and closes the channel";

@@ -1,4 +1,4 @@
-use broker::{Error, Message, Outgoing, REDRIVE_HEADER, RedriveId, Routing, Table, Value, property};
+use broker::{Error, Message, REDRIVE_HEADER, RedriveId, Routing, Table, Value, property};
 use lapin::BasicProperties;
 use lapin::types::ShortString;
 
@@ -54,10 +54,14 @@ fn properties_from(properties: &BasicProperties) -> Table {
 /// The properties and headers to publish with. A redrive id replaces an older one in the headers. Fails with
 /// [`broker::ErrorKind::Invalid`] where AMQP has no place for a property, or another type, and where the broker would
 /// end the connection.
-pub(crate) fn properties_to(outgoing: &Outgoing) -> Result<BasicProperties, Error> {
+pub(crate) fn properties_to(
+    sent: &Table,
+    mut headers: Table,
+    redrive: Option<RedriveId>,
+) -> Result<BasicProperties, Error> {
     let mut properties = BasicProperties::default();
     let mut seen: Vec<&str> = Vec::new();
-    for (name, value) in outgoing.properties.iter() {
+    for (name, value) in sent.iter() {
         let name = name.as_str().ok_or_else(|| unsendable("the name of a property is not UTF-8".to_owned()))?;
         if seen.contains(&name) {
             return Err(unsendable(format!("the property `{name}` is there twice, and only one of it can be sent")));
@@ -65,8 +69,7 @@ pub(crate) fn properties_to(outgoing: &Outgoing) -> Result<BasicProperties, Erro
         seen.push(name);
         properties = with_property(properties, name, value)?;
     }
-    let mut headers = outgoing.headers.clone();
-    if let Some(redrive) = outgoing.redrive {
+    if let Some(redrive) = redrive {
         headers.set(REDRIVE_HEADER, redrive.to_string());
     }
     if let Some((name, _)) = headers.iter().find(|(_, value)| is_not_finite(value)) {
@@ -75,7 +78,7 @@ pub(crate) fn properties_to(outgoing: &Outgoing) -> Result<BasicProperties, Erro
     }
     // A message that had no headers gets none.
     if !headers.is_empty() {
-        properties = properties.with_headers(table_to(&headers)?);
+        properties = properties.with_headers(table_to(headers)?);
     }
     Ok(properties)
 }
@@ -139,7 +142,7 @@ pub(crate) fn redrive_id(properties: &BasicProperties) -> Option<RedriveId> {
 
 #[cfg(test)]
 mod tests {
-    use broker::{ErrorKind, Target};
+    use broker::{ErrorKind, Outgoing, Target};
     use lapin::protocol::basic::{gen_properties, parse_properties};
     use proptest::prelude::*;
 
@@ -157,6 +160,10 @@ mod tests {
     fn outgoing(properties: Table, headers: Table) -> Outgoing {
         let target = Target::Queue { queue: "orders".into() };
         Outgoing { target, body: Vec::new(), properties, headers, redrive: None }
+    }
+
+    fn sendable(outgoing: Outgoing) -> Result<BasicProperties, Error> {
+        properties_to(&outgoing.properties, outgoing.headers, outgoing.redrive)
     }
 
     fn every_property() -> Table {
@@ -180,7 +187,7 @@ mod tests {
     }
 
     fn received(sent: &Outgoing, body: Vec<u8>) -> Message {
-        let properties = over_the_wire(&properties_to(sent).expect("it can be sent"));
+        let properties = over_the_wire(&sendable(sent.clone()).expect("it can be sent"));
         message_from("shop", "order.new", false, &properties, body, false)
     }
 
@@ -214,7 +221,7 @@ mod tests {
     fn a_delivery_count_is_known_to_be_none_only_where_the_queue_counts() {
         let counted = |n| {
             let headers: Table = [("x-delivery-count", Value::I64(n))].into_iter().collect();
-            properties_to(&outgoing(Table::new(), headers)).expect("it can be sent")
+            sendable(outgoing(Table::new(), headers)).expect("it can be sent")
         };
         let count = |properties: &BasicProperties, counts| {
             message_from("", "q", false, properties, Vec::new(), counts).delivery_count
@@ -231,7 +238,7 @@ mod tests {
         let mut sent =
             outgoing(Table::new(), [(REDRIVE_HEADER, Value::from("older")), ("a", "b".into())].into_iter().collect());
         sent.redrive = Some(id);
-        let properties = over_the_wire(&properties_to(&sent).expect("it can be sent"));
+        let properties = over_the_wire(&sendable(sent).expect("it can be sent"));
         assert_eq!(redrive_id(&properties), Some(id));
         assert_eq!(properties.headers().as_ref().map(|headers| headers.inner().len()), Some(2));
         assert_eq!(redrive_id(&BasicProperties::default()), None);
@@ -242,7 +249,7 @@ mod tests {
         for float in [Value::F64(f64::NAN.to_bits()), Value::F32(f32::INFINITY.to_bits())] {
             for value in [float.clone(), Value::Array(vec![Value::Table([("inside", float)].into_iter().collect())])] {
                 let headers: Table = [("score", value)].into_iter().collect();
-                let error = properties_to(&outgoing(Table::new(), headers)).expect_err("not finite");
+                let error = sendable(outgoing(Table::new(), headers)).expect_err("not finite");
                 assert!(error.kind() == ErrorKind::Invalid && error.why().contains("\"score\""), "{error}");
             }
         }
@@ -259,10 +266,10 @@ mod tests {
             ("subject", Value::from("x"), "no property `subject`"),
         ] {
             let properties: Table = [(name, value)].into_iter().collect();
-            let error = properties_to(&outgoing(properties, Table::new())).expect_err(words);
+            let error = sendable(outgoing(properties, Table::new())).expect_err(words);
             assert!(error.kind() == ErrorKind::Invalid && error.why().contains(words), "{error}");
         }
         let twice: Table = [("type", Value::from("a")), ("type", Value::from("b"))].into_iter().collect();
-        assert!(properties_to(&outgoing(twice, Table::new())).is_err());
+        assert!(sendable(outgoing(twice, Table::new())).is_err());
     }
 }

@@ -31,10 +31,10 @@ fn value_from(value: &AMQPValue) -> Value {
 
 /// Fails with [`ErrorKind::Invalid`] where lapin cannot say it: a name that is repeated, is no UTF-8 or is longer than
 /// 255 bytes. Nothing is merged or mended silently.
-pub(crate) fn table_to(table: &Table) -> Result<FieldTable, Error> {
+pub(crate) fn table_to(table: Table) -> Result<FieldTable, Error> {
     let mut fields = FieldTable::default();
-    for (name, value) in table.iter() {
-        let name = field_name(name)?;
+    for (name, value) in table.into_entries() {
+        let name = field_name(&name)?;
         if fields.contains_key(name.as_str()) {
             return Err(unsendable(format!("the header `{name}` is there twice, and only one of it can be sent")));
         }
@@ -43,28 +43,43 @@ pub(crate) fn table_to(table: &Table) -> Result<FieldTable, Error> {
     Ok(fields)
 }
 
-fn value_to(value: &Value) -> Result<AMQPValue, Error> {
+fn value_to(value: Value) -> Result<AMQPValue, Error> {
     Ok(match value {
         Value::Void => AMQPValue::Void,
-        Value::Bool(value) => AMQPValue::Boolean(*value),
-        Value::I8(n) => AMQPValue::ShortShortInt(*n),
-        Value::U8(n) => AMQPValue::ShortShortUInt(*n),
-        Value::I16(n) => AMQPValue::ShortInt(*n),
-        Value::U16(n) => AMQPValue::ShortUInt(*n),
-        Value::I32(n) => AMQPValue::LongInt(*n),
-        Value::U32(n) => AMQPValue::LongUInt(*n),
-        Value::I64(n) => AMQPValue::LongLongInt(*n),
-        Value::F32(bits) => AMQPValue::Float(f32::from_bits(*bits)),
-        Value::F64(bits) => AMQPValue::Double(f64::from_bits(*bits)),
-        Value::Decimal { scale, value } => AMQPValue::DecimalValue(DecimalValue { scale: *scale, value: *value }),
-        Value::Text(bytes) => AMQPValue::LongString(LongString::from(bytes.clone())),
-        Value::Bytes(bytes) => AMQPValue::ByteArray(ByteArray::from(bytes.clone())),
-        Value::Timestamp(seconds) => AMQPValue::Timestamp(*seconds),
+        Value::Bool(value) => AMQPValue::Boolean(value),
+        Value::I8(n) => AMQPValue::ShortShortInt(n),
+        Value::U8(n) => AMQPValue::ShortShortUInt(n),
+        Value::I16(n) => AMQPValue::ShortInt(n),
+        Value::U16(n) => AMQPValue::ShortUInt(n),
+        Value::I32(n) => AMQPValue::LongInt(n),
+        Value::U32(n) => AMQPValue::LongUInt(n),
+        Value::I64(n) => AMQPValue::LongLongInt(n),
+        Value::F32(bits) => AMQPValue::Float(f32::from_bits(bits)),
+        Value::F64(bits) => AMQPValue::Double(f64::from_bits(bits)),
+        Value::Decimal { scale, value } => AMQPValue::DecimalValue(DecimalValue { scale, value }),
+        Value::Text(bytes) => AMQPValue::LongString(LongString::from(bytes)),
+        Value::Bytes(bytes) => AMQPValue::ByteArray(ByteArray::from(bytes)),
+        Value::Timestamp(seconds) => AMQPValue::Timestamp(seconds),
         Value::Array(values) => {
-            AMQPValue::FieldArray(FieldArray::from(values.iter().map(value_to).collect::<Result<Vec<_>, _>>()?))
+            AMQPValue::FieldArray(FieldArray::from(values.into_iter().map(value_to).collect::<Result<Vec<_>, _>>()?))
         }
         Value::Table(table) => AMQPValue::FieldTable(table_to(table)?),
     })
+}
+
+/// A bound of what it takes on the wire.
+pub(crate) fn bytes_max(table: &Table) -> usize {
+    // A length before it; of each entry a length before the name, a type, and a length before the value.
+    4 + table.iter().map(|(name, value)| 6 + name.as_bytes().len() + value_bytes_max(value)).sum::<usize>()
+}
+
+fn value_bytes_max(value: &Value) -> usize {
+    match value {
+        Value::Text(bytes) | Value::Bytes(bytes) => bytes.len(),
+        Value::Array(values) => values.iter().map(|value| 6 + value_bytes_max(value)).sum(),
+        Value::Table(table) => bytes_max(table),
+        _ => 8,
+    }
 }
 
 fn field_name(name: &Name) -> Result<ShortString, Error> {
@@ -96,7 +111,7 @@ pub(super) mod tests {
     }
 
     fn sent_and_read(table: &Table) -> Table {
-        table_from(&over_the_wire(&table_to(table).expect("the table can be sent")))
+        table_from(&over_the_wire(&table_to(table.clone()).expect("the table can be sent")))
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
@@ -182,7 +197,7 @@ pub(super) mod tests {
     fn a_name_of_255_bytes_can_be_sent_and_one_of_256_is_refused() {
         let of = |bytes: usize| [("n".repeat(bytes).as_str(), Value::Void)].into_iter().collect::<Table>();
         assert_eq!(sent_and_read(&of(255)), of(255));
-        let error = table_to(&of(256)).expect_err("too long");
+        let error = table_to(of(256)).expect_err("too long");
         assert_eq!(
             (error.kind(), error.why()),
             (ErrorKind::Invalid, "the name of a header has 256 bytes, and 255 are the most")
@@ -192,18 +207,18 @@ pub(super) mod tests {
     #[test]
     fn a_repeated_name_is_refused_and_not_merged() {
         let twice: Table = [("a", Value::I64(1)), ("a", Value::I64(2))].into_iter().collect();
-        let error = table_to(&twice).expect_err("repeated");
+        let error = table_to(twice.clone()).expect_err("repeated");
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.why().contains("`a` is there twice"), "{error}");
         let inside: Table = [("outer", Value::Array(vec![Value::Table(twice)]))].into_iter().collect();
-        assert!(table_to(&inside).is_err(), "also where it is nested");
+        assert!(table_to(inside).is_err(), "also where it is nested");
     }
 
     #[test]
     fn a_name_that_is_not_utf8_is_refused() {
         let mut table = Table::new();
         table.push(vec![0xff, b'a'], Value::Void);
-        let error = table_to(&table).expect_err("not UTF-8");
+        let error = table_to(table).expect_err("not UTF-8");
         assert!(error.kind() == ErrorKind::Invalid && error.why().contains("not UTF-8"), "{error}");
     }
 
