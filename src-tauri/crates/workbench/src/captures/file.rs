@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use broker::{DeathReason, MessageKey};
+use broker::{DeathReason, Message, MessageKey};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::head::Head;
@@ -36,7 +37,6 @@ CREATE TABLE msg (
     job TEXT,
     job_words TEXT
 ) STRICT;
-CREATE INDEX msg_key ON msg (key);
 CREATE TABLE body (n INTEGER PRIMARY KEY REFERENCES msg (n), head TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 ";
 
@@ -46,7 +46,7 @@ pub(super) struct Ready {
     only_here: bool,
     row: MessageRow,
     head: String,
-    body: Vec<u8>,
+    message: Arc<Message>,
 }
 
 impl Ready {
@@ -70,7 +70,7 @@ impl Ready {
             preview: preview(&message.body),
             fate: Fate::InQueue,
         };
-        Ok(Self { key: key.to_string(), only_here, row, head, body: message.body })
+        Ok(Self { key: key.to_string(), only_here, row, head, message })
     }
 }
 
@@ -100,6 +100,12 @@ pub(super) fn check_version(connection: &Connection) -> rusqlite::Result<()> {
         (APPLICATION, _) => Err(unreadable("it was written by a newer version of this program".into())),
         _ => Err(unreadable("it is not a capture".into())),
     }
+}
+
+/// Makes messages to be found by their keys. At the end: while they are added, such an index would be written anew with
+/// every commit, since keys come in no order.
+pub(super) fn index(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.execute_batch("CREATE INDEX IF NOT EXISTS msg_key ON msg (key)")
 }
 
 pub(super) fn write_about(transaction: &Transaction<'_>, record: &CaptureRecord) -> rusqlite::Result<()> {
@@ -138,7 +144,7 @@ pub(super) fn add(transaction: &Transaction<'_>, messages: &[Ready]) -> rusqlite
             row.preview,
             message.only_here,
         ])?;
-        wide.execute(params![n, message.head, message.body])?;
+        wide.execute(params![n, message.head, message.message.body])?;
     }
     Ok((last + 1..).take(messages.len()).collect())
 }

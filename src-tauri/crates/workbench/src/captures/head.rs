@@ -16,7 +16,7 @@ const SHALLOW: usize = 64;
 /// For what is deeper, in bytes.
 const DEEP_STACK: usize = 64 * 1024 * 1024;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Head {
     pub(super) routing: Routing,
@@ -27,6 +27,18 @@ pub(super) struct Head {
     pub(super) redelivered: Option<bool>,
 }
 
+/// The same, to be written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeadOf<'a> {
+    routing: &'a Routing,
+    properties: &'a Table,
+    headers: &'a Table,
+    deaths: &'a [Death],
+    delivery_count: Option<u64>,
+    redelivered: Option<bool>,
+}
+
 impl Head {
     pub(super) fn write(message: &Message) -> Result<String> {
         let depth = nesting(&message.headers).max(nesting(&message.properties));
@@ -34,11 +46,11 @@ impl Head {
             let why = format!("a header is nested {depth} deep, and at most {NESTED_MAX} can be kept");
             return Err(Error::Invalid { why });
         }
-        let head = Self {
-            routing: message.routing.clone(),
-            properties: message.properties.clone(),
-            headers: message.headers.clone(),
-            deaths: message.deaths.clone(),
+        let head = HeadOf {
+            routing: &message.routing,
+            properties: &message.properties,
+            headers: &message.headers,
+            deaths: &message.deaths,
             delivery_count: message.delivery_count,
             redelivered: message.redelivered,
         };

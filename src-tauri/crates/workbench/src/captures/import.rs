@@ -248,7 +248,7 @@ impl Line {
             delivery_count: self.delivery_count,
             redelivered: self.redelivered,
         };
-        Ok(Captured { key: self.key, message, only_here: false })
+        Ok(Captured { key: self.key, message: message.into(), only_here: false })
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct NewCapture {
 #[derive(Debug, Clone)]
 pub(crate) struct Captured {
     pub(crate) key: MessageKey,
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
     /// It exists nowhere else, or is about to.
     pub(crate) only_here: bool,
 }

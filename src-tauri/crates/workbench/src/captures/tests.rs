@@ -67,7 +67,7 @@ impl Bench {
 }
 
 fn captured(message: Message, only_here: bool) -> Captured {
-    Captured { key: broker::fingerprint(&message, &[]), message, only_here }
+    Captured { key: broker::fingerprint(&message, &[]), message: message.into(), only_here }
 }
 
 fn text(body: &str) -> Message {

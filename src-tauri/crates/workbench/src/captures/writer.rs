@@ -76,7 +76,11 @@ impl CaptureWriter {
         record.state = CaptureState::Whole;
         record.outcome = outcome.into();
         let outcome = record.outcome.clone();
-        writer.write(WRITING, move |transaction| file::write_about(transaction, &record)).await?;
+        let end = move |transaction: &Transaction<'_>| {
+            file::index(transaction)?;
+            file::write_about(transaction, &record)
+        };
+        writer.write(WRITING, end).await?;
         writer.close().await;
         let counted = captures.counted(id).await?;
         let settle = move |transaction: &Transaction<'_>| {

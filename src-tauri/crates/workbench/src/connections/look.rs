@@ -5,8 +5,8 @@ use super::{GuardView, Live, LookOffer};
 use crate::activity::NewActivity;
 use crate::{Act, Error, Outcome, ProfileId, Result, Workbench};
 
-/// What one look holds at most, in messages.
-pub(crate) const LOOK_MESSAGES_MAX: u64 = 10_000;
+/// What one look holds at most, in messages: as many as its leases can.
+pub(crate) const LOOK_MESSAGES_MAX: u64 = 200_000;
 /// What one look holds at most, in bytes of bodies.
 pub(crate) const LOOK_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// A queue that gives nothing for so long has no more, in milliseconds.

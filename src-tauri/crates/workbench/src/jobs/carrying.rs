@@ -10,10 +10,10 @@ use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::desk::Desk;
+use super::desk::{Body, Desk};
 use super::lock;
 use super::machine::{BatchNo, Command, CommitNo, Event, HOLD_BYTES_MAX, LeaseNo, ToCopy, ToPublish};
-use super::row::Row;
+use super::row::Lines;
 use crate::captures::Captured;
 use crate::connections::LOOK_WAIT_MS;
 use crate::{Error, Result};
@@ -68,9 +68,9 @@ pub(super) async fn carry_out(desk: Arc<Desk>, command: Command) -> Option<Event
     })
 }
 
-/// Writes rows down, in one commit for all that asked. A look is listed as a job with the first of them.
-pub(super) async fn journal(desk: &Desk, commits: Vec<CommitNo>, rows: Vec<Row>) -> Vec<Event> {
-    let written = write_down(desk, rows).await;
+/// Writes lines down, in one commit for all that asked. A look is listed as a job with the first of them.
+pub(super) async fn journal(desk: &Desk, commits: Vec<CommitNo>, lines: Vec<Lines>) -> Vec<Event> {
+    let written = write_down(desk, lines).await;
     let answer = |commit| match &written {
         Ok(()) => Event::Committed { commit },
         Err(error) => Event::NotCommitted { commit, trouble: desk.trouble(error) },
@@ -140,8 +140,8 @@ async fn ways(desk: &Desk, messages: &[ToPublish]) -> Result<(Vec<Way>, Unsent)>
     Ok((ways, unsent))
 }
 
-async fn write_down(desk: &Desk, rows: Vec<Row>) -> Result<()> {
-    if rows.is_empty() {
+async fn write_down(desk: &Desk, lines: Vec<Lines>) -> Result<()> {
+    if lines.iter().all(Lines::is_empty) {
         return Ok(());
     }
     if let Some(unlisted) = &desk.unlisted {
@@ -152,7 +152,7 @@ async fn write_down(desk: &Desk, rows: Vec<Row>) -> Result<()> {
         };
         desk.listed.get_or_try_init(list).await?;
     }
-    desk.store.write_rows(desk.job, rows).await
+    desk.store.write_lines(desk.job, lines).await
 }
 
 impl Desk {
@@ -190,8 +190,8 @@ impl Desk {
             let mut bodies = lock(&self.bodies);
             let take = |message: &ToCopy| {
                 let place = (no, message.key);
-                let leased = if message.keep { bodies.get(&place).cloned() } else { bodies.remove(&place) };
-                leased.map(|leased| Captured { key: leased.key, message: leased.message, only_here: message.only_here })
+                let body = if message.keep { bodies.get(&place).cloned() } else { bodies.remove(&place) };
+                body.map(|Body { key, message: body }| Captured { key, message: body, only_here: message.only_here })
             };
             messages.iter().map(take).collect()
         };

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use broker::{
-    Error as BrokerError, ErrorKind, Lease, LeaseKey, Leased, LookCost, Message, Name, ORIGIN_HEADER, Order, Outgoing,
-    Publisher, QueueName, REDRIVE_HEADER, RedriveId, Table, Target, Value,
+    Error as BrokerError, ErrorKind, Lease, LeaseKey, Leased, LookCost, Message, MessageKey, Name, ORIGIN_HEADER,
+    Order, Outgoing, Publisher, QueueName, REDRIVE_HEADER, RedriveId, Table, Target, Value,
 };
 use tokio::sync::OnceCell;
 
@@ -16,6 +16,13 @@ use crate::connections::Live;
 use crate::edits::Editor;
 use crate::store::{JobRecord, Store};
 use crate::{CaptureId, Error, Fault, JobId, Result};
+
+/// A held message, as long as it is needed.
+#[derive(Debug, Clone)]
+pub(super) struct Body {
+    pub(super) key: MessageKey,
+    pub(super) message: Arc<Message>,
+}
 
 /// What one run works with.
 #[derive(Debug)]
@@ -44,7 +51,7 @@ pub(super) struct Desk {
     /// Where copies are read again.
     pub(super) capture: Option<CaptureId>,
     pub(super) leases: Mutex<HashMap<LeaseNo, Arc<dyn Lease>>>,
-    pub(super) bodies: Mutex<HashMap<(LeaseNo, LeaseKey), Leased>>,
+    pub(super) bodies: Mutex<HashMap<(LeaseNo, LeaseKey), Body>>,
     /// To where messages are sent.
     pub(super) publisher: OnceCell<Arc<dyn Publisher>>,
     /// To where they came from, if that is another connection.
@@ -107,7 +114,8 @@ impl Desk {
             ours: self.own_number(&leased.message),
             way: self.way(&leased.message),
         };
-        lock(&self.bodies).insert((lease, leased.lease_key), leased);
+        let body = Body { key: leased.key, message: leased.message.into() };
+        lock(&self.bodies).insert((lease, leased.lease_key), body);
         seen
     }
 
@@ -136,8 +144,8 @@ impl Desk {
             None => Target::Queue { queue: self.source()?.clone() },
         };
         if let Some(editor) = self.editor.lock().await.as_mut().filter(|_| !puts_back) {
-            message = match editor.apply(message).await {
-                Ok(edited) => edited,
+            message = match editor.apply(Arc::unwrap_or_clone(message)).await {
+                Ok(edited) => edited.into(),
                 Err(why) => return Ok(Err(format!("not sent: {why}"))),
             };
         }
@@ -155,13 +163,13 @@ impl Desk {
         Ok(Ok(outgoing))
     }
 
-    async fn message(&self, ask: &ToPublish) -> Result<Message> {
+    async fn message(&self, ask: &ToPublish) -> Result<Arc<Message>> {
         if let Some(place) = &ask.held {
             let mut bodies = lock(&self.bodies);
             // What has a copy can be read again; what has none must stay here until it is safe.
             let found = match ask.stored {
-                Some(_) => bodies.remove(place).map(|leased| leased.message),
-                None => bodies.get(place).map(|leased| leased.message.clone()),
+                Some(_) => bodies.remove(place).map(|body| body.message),
+                None => bodies.get(place).map(|body| body.message.clone()),
             };
             if let Some(message) = found {
                 return Ok(message);
@@ -169,6 +177,6 @@ impl Desk {
         }
         let missing = || Error::Invalid { why: "the message has no copy".to_owned() };
         let (capture, number) = self.capture.zip(ask.stored).ok_or_else(missing)?;
-        Ok(self.captures.load(capture, number).await?.message)
+        Ok(self.captures.load(capture, number).await?.message.into())
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::machine::{BatchNo, Command, CommitNo, Event, Machine, ToPublish};
-use super::row::Row;
+use super::row::Lines;
 use super::{carrying, lanes};
 use crate::{Error, Result, StoreTrouble};
 
@@ -72,7 +72,7 @@ struct Steps {
     desk: Arc<Desk>,
     tasks: JoinSet<Option<Event>>,
     copies: mpsc::Sender<Command>,
-    commits: mpsc::Sender<(CommitNo, Vec<Row>)>,
+    commits: mpsc::Sender<(CommitNo, Lines)>,
     publishes: mpsc::Sender<(BatchNo, Vec<ToPublish>)>,
     answers: mpsc::Receiver<Event>,
 }
@@ -92,7 +92,7 @@ impl Steps {
 
     async fn begin(&mut self, command: Command) -> Result<()> {
         match command {
-            Command::Journal { commit, rows } => self.commits.send((commit, rows)).await.map_err(|_| broke_off()),
+            Command::Journal { commit, lines } => self.commits.send((commit, lines)).await.map_err(|_| broke_off()),
             Command::Publish { batch, messages } => {
                 self.publishes.send((batch, messages)).await.map_err(|_| broke_off())
             }

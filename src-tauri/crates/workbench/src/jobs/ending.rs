@@ -75,19 +75,7 @@ impl Workbench {
 
     /// How a job's messages are. Those of a rule that were not met yet, or that were not there, are counted too.
     pub(super) async fn counts_of(&self, record: &JobRecord) -> Result<JobCounts> {
-        let mut counts = self.inner.store.job_counts(record.id).await?;
-        counts.planned += record.unlisted;
-        counts.done += record.unlisted;
-        let missing = planned_by_rule(record).unwrap_or(0).saturating_sub(counts.planned);
-        counts.planned += missing;
-        *match record.state {
-            // Only a job that looked for all of them can say so.
-            JobState::Finished => &mut counts.gone,
-            JobState::Running | JobState::Interrupted => &mut counts.under_way,
-            _ => &mut counts.not_started,
-        } += missing;
-        debug_assert_eq!(counts.planned, counts.sum(), "every planned message is somewhere");
-        Ok(counts)
+        Ok(counted(record, self.inner.store.job_counts(record.id).await?))
     }
 
     /// Which copies are the only ones, which may be dropped, and what is said of the messages that were chosen from.
@@ -145,6 +133,22 @@ pub(super) fn planned_by_rule(record: &JobRecord) -> Option<u64> {
         Selection::First { n, .. } => *n,
         Selection::Chosen { .. } | Selection::Whole { .. } => None,
     }
+}
+
+/// With those that have no row: done with unlisted, or of a rule and not met.
+pub(super) fn counted(record: &JobRecord, mut counts: JobCounts) -> JobCounts {
+    counts.planned += record.unlisted;
+    counts.done += record.unlisted;
+    let missing = planned_by_rule(record).unwrap_or(0).saturating_sub(counts.planned);
+    counts.planned += missing;
+    *match record.state {
+        // Only a job that looked for all of them can say so.
+        JobState::Finished => &mut counts.gone,
+        JobState::Running | JobState::Interrupted => &mut counts.under_way,
+        _ => &mut counts.not_started,
+    } += missing;
+    debug_assert_eq!(counts.planned, counts.sum(), "every planned message is somewhere");
+    counts
 }
 
 fn state_of(under_way: bool, open: bool, end: Option<&RunEnd>) -> JobState {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::carrying;
 use super::desk::Desk;
 use super::machine::{BatchNo, Command, CommitNo, Event, ToPublish};
-use super::row::Row;
+use super::row::Lines;
 
 /// One copy after the other, so that numbers in the capture are places in the queue.
 pub(super) async fn copy(
@@ -32,16 +32,16 @@ pub(super) async fn copy(
 /// Everything that waits is one commit.
 pub(super) async fn commit(
     desk: Arc<Desk>,
-    mut waiting: mpsc::Receiver<(CommitNo, Vec<Row>)>,
+    mut waiting: mpsc::Receiver<(CommitNo, Lines)>,
     answer: mpsc::Sender<Event>,
 ) -> Option<Event> {
-    while let Some((first, mut rows)) = waiting.recv().await {
-        let mut commits = vec![first];
-        while let Ok((next, more)) = waiting.try_recv() {
-            commits.push(next);
-            rows.extend(more);
+    while let Some((commit, first)) = waiting.recv().await {
+        let (mut commits, mut lines) = (vec![commit], vec![first]);
+        while let Ok((commit, more)) = waiting.try_recv() {
+            commits.push(commit);
+            lines.push(more);
         }
-        for event in carrying::journal(&desk, commits, rows).await {
+        for event in carrying::journal(&desk, commits, lines).await {
             answer.send(event).await.ok();
         }
     }

@@ -56,12 +56,11 @@ impl Workbench {
         let owner = self.inner.jobs.own(job)?.ok_or_else(|| busy("the look"))?;
         desk.unlisted = Some(record);
         let desk = Arc::new(desk);
-        let limits = match cost.returning {
+        let (limits, wary) = match cost.returning {
             // A kill can cost at most the last batch that is not yet copied.
-            Returning::Counts { limit: Some(_) } => Limits { batch_messages_max: 250, ..Limits::LOOK },
-            _ => Limits::LOOK,
+            Returning::Counts { limit: Some(_) } => (Limits { batch_messages_max: 250, ..Limits::look(n) }, true),
+            _ => (Limits::look(n), false),
         };
-        let wary = limits != Limits::LOOK;
         let (rows, leave) = Default::default();
         let machine = Machine::new(Work { quest: Quest::Look { n }, rows, next_n: 1, leave, wary, limits });
         let tell = |machine: &Machine| progress(PeekProgress { read: machine.copies(), of: n.min(of) });

@@ -19,7 +19,8 @@ use broker::{MessageKey, Returned};
 pub(crate) use event::{BatchNo, Command, CommitNo, Event, LeaseNo, Seen, ToCopy, ToPublish, Trouble, Way};
 
 use super::MessageState;
-use super::row::{Errand, Row};
+use super::row::{Errand, Lines, Row};
+use super::state::Changes;
 use batch::Batch;
 pub(crate) use reading::HOLD_BYTES_MAX;
 use reading::Hold;
@@ -41,19 +42,24 @@ pub(crate) struct Limits {
 impl Limits {
     /// Measured: larger batches gain nothing, and what is in doubt after a crash is the batches in flight.
     pub(crate) const BROAD: Self =
-        Self { batch_messages_max: 500, batches_in_flight_max: 4, hold_messages_max: 5_000, leases_max: 20 };
+        Self { batch_messages_max: 500, batches_in_flight_max: 8, hold_messages_max: 5_000, leases_max: 20 };
     /// Where giving back is counted and limited: a kill can cost at most what one hold has not yet copied.
     pub(crate) const COUNTED: Self =
         Self { batch_messages_max: 250, batches_in_flight_max: 4, hold_messages_max: 500, leases_max: 40 };
-    /// A look: everything in one hold, so that it comes back in order.
-    pub(crate) const LOOK: Self =
+    /// A look: everything in one hold, so that it comes back in order whatever the broker.
+    const LOOK: Self =
         Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 10_000, leases_max: 1 };
-    /// Counting many: in many small holds, which go back faster than one large one.
-    pub(crate) const COUNT: Self =
+    /// A look at more, up to 200,000: in many small holds, which go back faster than one large one.
+    const DEEP_LOOK: Self =
         Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 5_000, leases_max: 40 };
     /// Where giving back destroys: a kill can cost at most the messages of one batch that are not yet copied.
     pub(crate) const WARY: Self =
         Self { batch_messages_max: 16, batches_in_flight_max: 4, hold_messages_max: 16, leases_max: 64 };
+
+    /// For a look at that many.
+    pub(crate) fn look(n: u64) -> Self {
+        if n > Self::LOOK.hold_messages_max { Self::DEEP_LOOK } else { Self::LOOK }
+    }
 }
 
 /// Which messages are read.
@@ -151,6 +157,8 @@ pub(crate) struct Machine {
     returned: Vec<Option<Returned>>,
     ending: bool,
     over: bool,
+    /// What became of the chosen messages since it began.
+    changes: Changes,
     outbox: Vec<Command>,
 }
 
@@ -197,6 +205,7 @@ impl Machine {
             returned: Vec::new(),
             ending: false,
             over: false,
+            changes: Changes::default(),
             outbox: Vec::new(),
         };
         work.rows.into_iter().for_each(|row| machine.plan(row));
@@ -205,7 +214,7 @@ impl Machine {
 
     fn plan(&mut self, row: Row) {
         let (key, errand) = (row.key.clone(), row.errand);
-        let index = self.rows.add(row);
+        let index = self.rows.add(row, true);
         if errand.starts_in_queue() {
             self.wanted.entry(key).or_default().push_back(index);
             self.wanted_count += 1;
@@ -275,12 +284,25 @@ impl Machine {
         indices.append(&mut self.riding);
         indices.sort_unstable();
         indices.dedup();
-        let rows = indices.iter().map(|index| self.rows[*index].row.clone()).collect();
+        let mut lines = Lines::default();
+        for index in &indices {
+            let tracked = &mut self.rows[*index];
+            // What was to be written before may not have been.
+            match tracked.moved().filter(|_| !self.mute) {
+                Some(moved) => lines.moved.push(moved),
+                None => lines.rows.push(tracked.row.clone()),
+            }
+            if tracked.row.chosen {
+                let before = tracked.counted.replace(tracked.row.state);
+                self.changes.note(before, tracked.row.state);
+            }
+            tracked.told = Some(tracked.row.clone());
+        }
         indices.retain(|index| self.rows[*index].settled);
         self.commit_last += 1;
         let commit = self.commit_last;
         self.commits.insert(commit, Commit { after, ends: indices });
-        self.outbox.push(Command::Journal { commit, rows });
+        self.outbox.push(Command::Journal { commit, lines });
     }
 
     /// Ends a row, to be written with the next commit.
@@ -314,6 +336,11 @@ impl Machine {
     /// Messages copied so far.
     pub(crate) fn copies(&self) -> u64 {
         self.copied
+    }
+
+    /// What became of the chosen messages since it began, as it was asked to be written down.
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// How often each key was seen, by [`Quest::Count`].

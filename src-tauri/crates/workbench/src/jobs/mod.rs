@@ -70,6 +70,8 @@ struct Running {
     /// "job 7 (redrive, orders.dead)".
     name: String,
     wish: Option<Wish>,
+    /// How its messages are, as far as it has told.
+    counts: Option<JobCounts>,
 }
 
 /// What is wanted of a job that runs.
@@ -188,8 +190,20 @@ impl Jobs {
         let stop = CancellationToken::new();
         let on = uses_connection.then_some(job.profile);
         lock(&self.inner.running)
-            .insert(job.id, Running { stop: stop.clone(), on, name: words::name(job), wish: None });
+            .insert(job.id, Running { stop: stop.clone(), on, name: words::name(job), wish: None, counts: None });
         stop
+    }
+
+    /// Notes how the messages of a running job are: counting them anew takes longer the more there are.
+    fn note_counts(&self, job: JobId, counts: JobCounts) {
+        if let Some(job) = lock(&self.inner.running).get_mut(&job) {
+            job.counts = Some(counts);
+        }
+    }
+
+    /// How the messages of a job are that this program runs.
+    fn counts(&self, job: JobId) -> Option<JobCounts> {
+        lock(&self.inner.running).get(&job)?.counts
     }
 
     /// The name of a job that runs over that profile's connection.

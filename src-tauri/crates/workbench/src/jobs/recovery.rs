@@ -17,15 +17,13 @@ use super::row::{Errand, Row};
 use super::running::desk_of;
 use super::starting::busy;
 use super::{JobState, JobView, MessageState, plan};
-use crate::connections::Live;
+use crate::connections::{LOOK_MESSAGES_MAX, Live};
 use crate::store::{JobRecord, RowsOf};
 use crate::{AppEvent, Error, JobId, ProfileId, Result, Workbench};
 
 /// A dead connection's messages come back within this time, looked for this often.
 const STILL_LOOK_AGAIN: Duration = Duration::from_millis(300);
 const STILL_LOOKS_MAX: u32 = 30;
-/// Messages that are held to be counted.
-const COUNTED_MAX: u64 = 200_000;
 
 impl Workbench {
     /// Looks after the jobs that were interrupted on that profile's broker. Called when its connection has opened.
@@ -165,7 +163,7 @@ impl Workbench {
     async fn try_to_look_for(&self, record: &JobRecord, live: &Live, queue: &QueueName, look: Look) -> Result<Sight> {
         still(live, queue).await?;
         let (facts, depth) = self.facts_of(live, queue).await?;
-        let n = depth.ready.clamp(1, COUNTED_MAX);
+        let n = depth.ready.clamp(1, LOOK_MESSAGES_MAX);
         let cost = live.rules.look(&facts, &reading(queue, Purpose::Look { n }));
         if let Some(why) = harmful(&cost, &depth, look) {
             return Ok(Sight::Not { why });
@@ -207,7 +205,7 @@ impl Workbench {
             next_n,
             leave: HashMap::new(),
             wary: false,
-            limits: if n > Limits::LOOK.hold_messages_max { Limits::COUNT } else { Limits::LOOK },
+            limits: Limits::look(n),
         });
         let ran = Box::pin(driver::run(&desk, machine, &CancellationToken::new(), &|_| {})).await;
         if let Ok(mut desk) = Arc::try_unwrap(desk)
@@ -230,7 +228,7 @@ fn harmful(cost: &LookCost, depth: &Depth, look: Look) -> Option<String> {
     if let Some(refusal) = &cost.refusal {
         return Some(format!("looking there is refused: {}", refusal.why));
     }
-    if depth.ready > COUNTED_MAX {
+    if depth.ready > LOOK_MESSAGES_MAX {
         return Some(format!("{} messages are there: more than one look holds", depth.ready));
     }
     if look == Look::Target {

@@ -35,9 +35,46 @@ impl Row {
         self.chosen && !matches!(self.errand, Errand::GiveBack(_) | Errand::PutBack(_))
     }
 
+    /// It is at work for its job, or waits for an answer: no other job may have it.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        self.binds() && !self.closed && self.state.is_outstanding()
+    }
+
+    /// It ended otherwise than done.
+    pub(crate) fn is_astray(&self) -> bool {
+        !self.closed && !self.state.is_under_way() && self.state != MessageState::Done
+    }
+
     /// Somebody still has to answer.
     pub(crate) fn is_open(&self) -> bool {
         !self.closed && self.state.needs_answer()
+    }
+}
+
+/// A message that came one step further, or is done, with everything else as it was written down before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub(crate) n: u64,
+    pub(crate) state: MessageState,
+}
+
+/// What one commit writes down.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Lines {
+    /// Rows as they are now.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) moved: Vec<Moved>,
+}
+
+impl From<Vec<Row>> for Lines {
+    fn from(rows: Vec<Row>) -> Self {
+        Self { rows, moved: Vec::new() }
+    }
+}
+
+impl Lines {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.moved.is_empty()
     }
 }
 

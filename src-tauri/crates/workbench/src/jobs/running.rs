@@ -162,7 +162,11 @@ impl Workbench {
         }
         let desk = Arc::new(desk);
         let next_n = work.next_n;
-        let tell = |_: &Machine| self.tell(AppEvent::JobChanged { job });
+        let before = self.inner.store.job_counts(job).await.unwrap_or_default();
+        let tell = |machine: &Machine| {
+            self.inner.jobs.note_counts(job, before.with(machine.changes()));
+            self.tell(AppEvent::JobChanged { job });
+        };
         let ran = Box::pin(driver::run(&desk, Machine::new(work), stop, &tell)).await;
         let fault = super::lock(&desk.fault).take();
         let fault = match &ran {

@@ -1,9 +1,9 @@
 //! Jobs as they are shown.
 
-use super::reckoning;
 use super::{End, JobRow, JobView};
+use super::{ending, reckoning};
 use crate::store::{Entry, JobRecord, RowsOf};
-use crate::{CaptureId, JobCounts, JobId, JobState, MessageState, ProfileId, Result, Workbench};
+use crate::{CaptureId, JobCounts, JobId, JobState, ProfileId, Result, Workbench};
 
 /// Rows of one job that are shown.
 const ROWS_MAX: usize = 500;
@@ -14,11 +14,11 @@ impl Workbench {
     /// One job, with the messages that are not simply done.
     pub async fn show_job(&self, job: JobId) -> Result<JobView> {
         let record = self.job_record(job).await?;
-        let counts = self.counts_of(&record).await?;
-        let entries = self.inner.store.job_page(job, RowsOf::NotDone, 0, ROWS_MAX).await?;
-        let shown = entries.into_iter().filter(|entry| is_shown(entry, record.state));
+        let counts = self.counts_now(&record).await?;
+        let which = if record.state == JobState::Running { RowsOf::Astray } else { RowsOf::NotDone };
+        let entries = self.inner.store.job_page(job, which, 0, ROWS_MAX).await?;
         let mut rows = Vec::new();
-        for (at, mut entry) in shown.enumerate() {
+        for (at, mut entry) in entries.into_iter().enumerate() {
             if at < OPENED_MAX && entry.message_id.is_none() {
                 entry.message_id = self.message_id(record.capture, entry.row.stored).await;
             }
@@ -31,7 +31,7 @@ impl Workbench {
     pub async fn list_jobs(&self, profile: Option<ProfileId>) -> Result<Vec<JobView>> {
         let mut views = Vec::new();
         for record in self.inner.store.jobs(profile).await? {
-            let counts = self.counts_of(&record).await?;
+            let counts = self.counts_now(&record).await?;
             views.push(self.job_view(record, counts));
         }
         Ok(views)
@@ -43,6 +43,14 @@ impl Workbench {
         Ok(entries.into_iter().map(row_of).collect())
     }
 
+    /// As a job that runs here last told, otherwise as they are written down.
+    async fn counts_now(&self, record: &JobRecord) -> Result<JobCounts> {
+        match self.inner.jobs.counts(record.id).filter(|_| record.state == JobState::Running) {
+            Some(counts) => Ok(ending::counted(record, counts)),
+            None => self.counts_of(record).await,
+        }
+    }
+
     fn job_view(&self, record: JobRecord, counts: JobCounts) -> JobView {
         let elsewhere = record.state == JobState::Running && !self.inner.jobs.runs(record.id);
         view_of(record, counts, elsewhere)
@@ -52,11 +60,6 @@ impl Workbench {
         let stored = self.inner.captures.load(capture?, stored?).await.ok()?;
         stored.message.message_id().map(str::to_owned)
     }
-}
-
-fn is_shown(entry: &Entry, state: JobState) -> bool {
-    let waits = state == JobState::Running && entry.row.state == MessageState::Planned;
-    !waits
 }
 
 fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {

@@ -1,11 +1,39 @@
 //! What the states of a message mean: which are ends, which still bind the message to its job, and how they add up.
 
+use std::collections::HashMap;
+
 use super::{JobCounts, MessageState};
 
 impl MessageState {
+    /// As the journal writes it: the same word as everywhere.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Copied => "copied",
+            Self::Publishing => "publishing",
+            Self::Published => "published",
+            Self::Removing => "removing",
+            Self::Done => "done",
+            Self::LeftBehind => "leftBehind",
+            Self::Unroutable => "unroutable",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::InDoubt => "inDoubt",
+            Self::Gone => "gone",
+            Self::Skipped => "skipped",
+            Self::NotStarted => "notStarted",
+            Self::OnlyOurCopy => "onlyOurCopy",
+        }
+    }
+
     /// On its way: the job is at it.
     pub(crate) fn is_under_way(self) -> bool {
         matches!(self, Self::Planned | Self::Copied | Self::Publishing | Self::Published | Self::Removing)
+    }
+
+    /// No other job may have the message. That our copy is the only one concerns nobody else.
+    pub(crate) fn is_outstanding(self) -> bool {
+        self.is_under_way() || matches!(self, Self::LeftBehind | Self::InDoubt)
     }
 
     /// Somebody has to say what becomes of it.
@@ -14,7 +42,31 @@ impl MessageState {
     }
 }
 
+/// How the numbers of messages in each state changed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changes(HashMap<MessageState, i64>);
+
+impl Changes {
+    /// One message more in that state; `before`: it was in this one.
+    pub(crate) fn note(&mut self, before: Option<MessageState>, now: MessageState) {
+        if let Some(before) = before {
+            *self.0.entry(before).or_default() -= 1;
+        }
+        *self.0.entry(now).or_default() += 1;
+    }
+}
+
 impl JobCounts {
+    /// These, with what has changed since they were counted.
+    pub(crate) fn with(mut self, changes: &Changes) -> Self {
+        for (state, change) in &changes.0 {
+            let part = self.part(*state);
+            *part = part.saturating_add_signed(*change);
+        }
+        self.planned = self.sum();
+        self
+    }
+
     /// Counts the messages that the plan is about. `planned` is what was planned, not the sum of the others: that they
     /// are equal is a law, and is checked.
     #[cfg(test)]

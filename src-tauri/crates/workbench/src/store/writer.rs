@@ -130,6 +130,11 @@ fn commit(connection: &mut Connection, mut together: Vec<Box<dyn Write>>) {
 
 fn run_all(connection: &mut Connection, together: &mut [Box<dyn Write>]) -> Result<(), Trouble> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if let [alone] = together {
+        // Dropping the transaction undoes it.
+        alone.run(&transaction)?;
+        return Ok(transaction.commit()?);
+    }
     for job in together {
         transaction.execute_batch("SAVEPOINT one")?;
         if let Err(trouble) = job.run(&transaction) {

@@ -2,7 +2,7 @@
 
 use broker::{LeaseKey, MayReturn, MessageKey, PublishOutcome, Purpose, RemoveOutcome, Returned, Target};
 
-use crate::jobs::row::Row;
+use crate::jobs::row::Lines;
 
 /// Numbers the leases of one run, from 0.
 pub(crate) type LeaseNo = usize;
@@ -125,7 +125,7 @@ pub(crate) enum Command {
     },
     Journal {
         commit: CommitNo,
-        rows: Vec<Row>,
+        lines: Lines,
     },
     Publish {
         batch: BatchNo,

@@ -274,7 +274,7 @@ impl Machine {
             closed: false,
         };
         self.next_n += 1;
-        self.rows.add(row)
+        self.rows.add(row, false)
     }
 
     /// Everything is done that can be: gives back what is held, lease by lease in the order in which they were taken, so

@@ -8,12 +8,16 @@ use broker::{LeaseKey, MessageKey};
 
 use super::event::LeaseNo;
 use crate::jobs::MessageState;
-use crate::jobs::row::{Errand, Row};
+use crate::jobs::row::{Errand, Moved, Row};
 
 /// A row with what only this run knows of it.
 #[derive(Debug)]
 pub(super) struct Tracked {
     pub(super) row: Row,
+    /// As this run last asked for it to be written down.
+    pub(super) told: Option<Row>,
+    /// The state in which it is counted.
+    pub(super) counted: Option<MessageState>,
     /// The state it came with: a question that is reopened falls back to it.
     pub(super) before: MessageState,
     pub(super) held: Option<Held>,
@@ -31,6 +35,20 @@ pub(super) struct Held {
 }
 
 impl Tracked {
+    /// It came further since it was told, and nothing else of it changed.
+    pub(super) fn moved(&self) -> Option<Moved> {
+        let told = self.told.as_ref()?;
+        let row = &self.row;
+        if !told.state.is_under_way() || !(row.state.is_under_way() || row.state == MessageState::Done) {
+            return None;
+        }
+        let Row { n, key, twin, twins_there, chosen, errand, state: _, stored, target, why, closed } = told;
+        let same = (n, key, twin, twins_there, chosen, errand)
+            == (&row.n, &row.key, &row.twin, &row.twins_there, &row.chosen, &row.errand)
+            && (stored, target, why, closed) == (&row.stored, &row.target, &row.why, &row.closed);
+        same.then_some(Moved { n: row.n, state: row.state })
+    }
+
     pub(super) fn dies(&self) -> bool {
         self.held.is_some_and(|held| held.dies)
     }
@@ -54,9 +72,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn add(&mut self, row: Row) -> usize {
+    /// `planned`: it is counted where messages of that state are.
+    pub(super) fn add(&mut self, row: Row, planned: bool) -> usize {
         self.twins.entry(row.key.clone()).or_default().push(row.twin);
-        self.kept.push_back(Some(Tracked { before: row.state, row, held: None, settled: false }));
+        let counted = planned.then_some(row.state);
+        self.kept.push_back(Some(Tracked { before: row.state, counted, row, told: None, held: None, settled: false }));
         self.first + self.kept.len() - 1
     }
 

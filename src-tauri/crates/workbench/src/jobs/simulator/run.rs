@@ -9,7 +9,7 @@ use super::scenario::{Chance, Scenario};
 use super::world::{Letter, Return, World};
 use crate::jobs::machine::{Command, Event, LeaseNo, Machine, Quest, ToCopy, ToPublish, Trouble, Work};
 use crate::jobs::reckoning::{self, Ends, Sight};
-use crate::jobs::row::Row;
+use crate::jobs::row::{Lines, Moved, Row};
 use crate::jobs::{Answer, End, MessageState};
 
 /// Says the seed when a law is broken on the way.
@@ -141,7 +141,7 @@ impl Life<'_> {
             }
             match command {
                 // Commits are cut off somewhere; whatever else was under way happened or not, message by message.
-                Command::Journal { rows, .. } if !commits_stop && self.chance.one_in(2) => self.write(&rows),
+                Command::Journal { lines, .. } if !commits_stop && self.chance.one_in(2) => self.write_lines(&lines),
                 Command::Journal { .. } => commits_stop = true,
                 Command::Copy { lease, messages, .. } if !copies_stop && self.chance.one_in(2) => {
                     for message in messages {
@@ -211,8 +211,8 @@ impl Life<'_> {
                 self.unwritten = true;
                 Event::NotCommitted { commit, trouble: self.trouble("the disk is full") }
             }
-            Command::Journal { commit, rows } => {
-                self.write(&rows);
+            Command::Journal { commit, lines } => {
+                self.write_lines(&lines);
                 Event::Committed { commit }
             }
             Command::Publish { batch, .. } if self.fault(40) => {
@@ -240,6 +240,13 @@ impl Life<'_> {
             }
             Command::End => return None,
         })
+    }
+
+    fn write_lines(&mut self, lines: &Lines) {
+        self.write(&lines.rows);
+        let moved = |moved: &Moved| Row { state: moved.state, ..self.world.journal[&moved.n].clone() };
+        let rows: Vec<_> = lines.moved.iter().map(moved).collect();
+        self.write(&rows);
     }
 
     fn write(&mut self, rows: &[Row]) {

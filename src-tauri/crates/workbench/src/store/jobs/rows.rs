@@ -1,11 +1,13 @@
 //! The messages of jobs.
 
+use broker::Target;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row as SqlRow, Transaction, params};
+use serde::Serialize;
 
 use super::{Store, json, unjson};
-use crate::jobs::row::Row;
-use crate::store::{now, parsed, time, unworded, worded};
+use crate::jobs::row::{Errand, Lines, Moved, Row};
+use crate::store::{now, parsed, time, unworded};
 use crate::{End, JobCounts, JobId, MessageState, Result};
 
 /// A message of a job, with what only people read.
@@ -38,8 +40,7 @@ impl Entry {
         let Some((broker, queue)) = &self.place else { return Ok(None) };
         let mut statement = transaction.prepare_cached(
             "SELECT job FROM job_row JOIN job_place ON job_place.id = job_row.place
-             WHERE broker = ?1 AND queue = ?2 AND key = ?3 AND twin = ?4 AND closed = 0
-                 AND state IN ('planned', 'copied', 'publishing', 'published', 'removing', 'leftBehind', 'inDoubt')",
+             WHERE broker = ?1 AND queue = ?2 AND key = ?3 AND twin = ?4 AND outstanding = 1",
         )?;
         let key = self.row.key.to_string();
         let found = statement.query_row(params![broker, queue, key, self.row.twin], |row| row.get(0)).optional()?;
@@ -48,7 +49,7 @@ impl Entry {
 
     pub(super) fn add(&self, transaction: &Transaction<'_>, job: u64) -> rusqlite::Result<()> {
         let place = self.place.as_ref().map(|(broker, queue)| place(transaction, broker, queue)).transpose()?;
-        write_row(transaction, Number { job, place }, &self.row)?;
+        RowWriter::new(transaction, Number { job, place })?.write(&self.row)?;
         let sql = "UPDATE job_row SET origin = ?3, message_id = ?4 WHERE job = ?1 AND n = ?2";
         let mut statement = transaction.prepare_cached(sql)?;
         statement.execute(params![job, self.row.n, self.origin, self.message_id])?;
@@ -98,30 +99,80 @@ struct Number {
     place: Option<i64>,
 }
 
-fn write_row(transaction: &Transaction<'_>, number: Number, row: &Row) -> rusqlite::Result<()> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO job_row
-             (job, n, key, twin, twins_there, chosen, errand, state, stored, target, why, closed, at, place)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-         ON CONFLICT (job, n) DO UPDATE SET errand = excluded.errand, state = excluded.state, stored = excluded.stored,
-             target = excluded.target, why = excluded.why, closed = excluded.closed, at = excluded.at",
-    )?;
-    statement.execute(params![
-        number.job,
-        row.n,
-        row.key.to_string(),
-        row.twin,
-        row.twins_there,
-        row.chosen,
-        json(&row.errand)?,
-        worded(&row.state),
-        row.stored,
-        row.target.as_ref().map(json).transpose()?,
-        row.why,
-        row.closed,
-        now().as_microsecond(),
-        number.place.filter(|_| row.binds()),
-    ])?;
+/// Writes rows one after the other. What most of them have in common is put into words once.
+struct RowWriter<'a> {
+    statement: CachedStatement<'a>,
+    number: Number,
+    at: i64,
+    errand: InJson<Errand>,
+    target: InJson<Target>,
+}
+
+/// A value as JSON, kept for the next one that is equal to it.
+struct InJson<T>(Option<(T, String)>);
+
+impl<T: Serialize + PartialEq + Clone> InJson<T> {
+    fn of(&mut self, value: &T) -> rusqlite::Result<&str> {
+        if self.0.as_ref().is_none_or(|(known, _)| known != value) {
+            self.0 = Some((value.clone(), json(value)?));
+        }
+        Ok(self.0.as_ref().map_or("", |(_, words)| words))
+    }
+}
+
+impl<'a> RowWriter<'a> {
+    fn new(transaction: &'a Transaction<'_>, number: Number) -> rusqlite::Result<Self> {
+        let statement = transaction.prepare_cached(
+            "INSERT INTO job_row
+                 (job, n, key, twin, twins_there, chosen, errand, state, stored, target, why, closed, at, place, outstanding,
+                 astray)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 AND ?14 IS NOT NULL, ?16)
+             ON CONFLICT (job, n) DO UPDATE SET errand = excluded.errand, state = excluded.state,
+                 stored = excluded.stored, target = excluded.target, why = excluded.why, closed = excluded.closed,
+                 at = excluded.at, outstanding = ?15 AND place IS NOT NULL, astray = excluded.astray",
+        )?;
+        let at = now().as_microsecond();
+        Ok(Self { statement, number, at, errand: InJson(None), target: InJson(None) })
+    }
+
+    fn write(&mut self, row: &Row) -> rusqlite::Result<()> {
+        let target = row.target.as_ref().map(|target| self.target.of(target)).transpose()?;
+        self.statement.execute(params![
+            self.number.job,
+            row.n,
+            row.key.to_string(),
+            row.twin,
+            row.twins_there,
+            row.chosen,
+            self.errand.of(&row.errand)?,
+            row.state.word(),
+            row.stored,
+            target,
+            row.why,
+            row.closed,
+            self.at,
+            self.number.place.filter(|_| row.binds()),
+            row.is_outstanding(),
+            row.is_astray(),
+        ])?;
+        Ok(())
+    }
+}
+
+/// Rows that came into another state, neighbours together.
+fn write_moved(transaction: &Transaction<'_>, job: u64, moved: &[Moved]) -> rusqlite::Result<()> {
+    let on = "UPDATE job_row SET state = ?4, at = ?5 WHERE job = ?1 AND n BETWEEN ?2 AND ?3";
+    let done = "UPDATE job_row SET state = ?4, at = ?5, outstanding = 0 WHERE job = ?1 AND n BETWEEN ?2 AND ?3";
+    let at = now().as_microsecond();
+    for run in moved.chunk_by(|one, next| next.n == one.n + 1 && next.state == one.state) {
+        let (first, last) = (run[0], run[run.len() - 1]);
+        let sql = if first.state == MessageState::Done { done } else { on };
+        let changed =
+            transaction.prepare_cached(sql)?.execute(params![job, first.n, last.n, first.state.word(), at])?;
+        if changed != run.len() {
+            return Err(rusqlite::Error::StatementChangedRows(changed));
+        }
+    }
     Ok(())
 }
 
@@ -134,8 +185,10 @@ fn number_of(connection: &Connection, job: JobId) -> rusqlite::Result<Number> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowsOf {
     All,
-    /// Everything that did not simply go as planned.
+    /// Everything that is not done.
     NotDone,
+    /// What ended otherwise than done.
+    Astray,
     /// On their way, or waiting for an answer; and those that are equal to one of these.
     Open,
     /// Those, and what was not started.
@@ -150,6 +203,7 @@ impl RowsOf {
         match self {
             Self::All => "TRUE",
             Self::NotDone => "state <> 'done' AND closed = 0",
+            Self::Astray => "astray = 1",
             Self::Open => {
                 "key IN (SELECT key FROM job_row WHERE job = ?1 AND (state IN ('planned', 'copied', 'publishing',
                      'published', 'removing') OR closed = 0 AND state IN ('leftBehind', 'inDoubt', 'onlyOurCopy')))"
@@ -173,7 +227,23 @@ impl Store {
     pub(crate) async fn write_rows(&self, job: JobId, rows: Vec<Row>) -> Result<()> {
         self.write(move |transaction| {
             let number = number_of(transaction, job)?;
-            rows.iter().try_for_each(|row| write_row(transaction, number, row))
+            let mut writer = RowWriter::new(transaction, number)?;
+            rows.iter().try_for_each(|row| writer.write(row))
+        })
+        .await
+    }
+
+    /// Writes what several commits of one run have to say, in that order, in one commit. A row that only moved must be
+    /// there already.
+    pub(crate) async fn write_lines(&self, job: JobId, lines: Vec<Lines>) -> Result<()> {
+        self.write(move |transaction| {
+            let number = number_of(transaction, job)?;
+            let mut writer = RowWriter::new(transaction, number)?;
+            for Lines { rows, moved } in &lines {
+                rows.iter().try_for_each(|row| writer.write(row))?;
+                write_moved(transaction, number.job, moved)?;
+            }
+            Ok(())
         })
         .await
     }
@@ -182,8 +252,10 @@ impl Store {
     pub(crate) async fn job_page(&self, job: JobId, which: RowsOf, after: u64, max: usize) -> Result<Vec<Entry>> {
         self.read(move |connection| {
             let number = number_of(connection, job)?.job;
+            // Left to itself SQLite reads all the others too.
+            let by = if which == RowsOf::Astray { "INDEXED BY job_row_astray" } else { "" };
             let which = which.sql();
-            let sql = format!("SELECT * FROM job_row WHERE job = ?1 AND n > ?2 AND ({which}) ORDER BY n LIMIT ?3");
+            let sql = format!("SELECT * FROM job_row {by} WHERE job = ?1 AND n > ?2 AND ({which}) ORDER BY n LIMIT ?3");
             let mut statement = connection.prepare_cached(&sql)?;
             statement.query_map(params![number, after, max], Entry::from_row)?.collect()
         })
@@ -292,7 +364,7 @@ impl Store {
         self.write(move |transaction| {
             let number = number_of(transaction, job)?;
             for (row, at_source, at_target) in &rows {
-                write_row(transaction, number, row)?;
+                RowWriter::new(transaction, number)?.write(row)?;
                 let sql = "UPDATE job_row SET at_source = ?3, at_target = ?4 WHERE job = ?1 AND n = ?2";
                 let mut statement = transaction.prepare_cached(sql)?;
                 statement.execute(params![number.job, row.n, json(at_source)?, json(at_target)?])?;
