@@ -111,6 +111,7 @@ fn remedy_for(error: &Error) -> Option<&'static str> {
         Error::NoSuch { what: "profile", .. } => "`qscope profiles list` shows them",
         Error::NoSuch { what: "queue", .. } => "`qscope queues` shows them",
         Error::NoSuch { what: "capture", .. } => "`qscope snapshots list --all` shows them",
+        Error::NoSuch { what: "plan", .. } => "`qscope plans list` shows them",
         Error::NoSuch { what: "job", .. } => "`qscope jobs list` shows them",
         _ => return None,
     })

@@ -82,7 +82,7 @@ pub(crate) struct To {
 /// Whether and how a plan is carried out.
 #[derive(Debug, Args)]
 pub(crate) struct Carry {
-    /// Print the plan and do nothing
+    /// Print the plan, keep it for `qscope plans start`, and do nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     #[command(flatten)]
@@ -176,10 +176,16 @@ impl To {
         let Some(named) = &self.to_connection else { return Ok(None) };
         let profile = connection::find(session, named).await?;
         connection::open_with(session, &profile, secret::given_for_target()?).await?;
-        let consent = WriteConsent { allow_writes: self.confirm_to.is_some(), confirm: self.confirm_to.clone() };
-        consent.obtain(session, &profile).await.map_err(|failure| failure.remedy("add --confirm-to with its name"))?;
+        confirm_target(session, &profile, self.confirm_to.as_deref()).await?;
         Ok(Some(profile))
     }
+}
+
+/// Turns writes on where messages are sent to, if that was confirmed.
+pub(crate) async fn confirm_target(session: &Session, to: &Profile, confirm: Option<&str>) -> Result<(), Failure> {
+    let consent = WriteConsent { allow_writes: confirm.is_some(), confirm: confirm.map(str::to_owned) };
+    let obtained = consent.obtain(session, to).await;
+    obtained.map(drop).map_err(|failure| failure.remedy("add --confirm-to with its name"))
 }
 
 impl Carry {
@@ -199,7 +205,8 @@ impl Carry {
         };
         let planned = session.unless_stopped(planning).await.map_err(looked_at)?;
         if self.dry_run {
-            plan::answer(&session.out, &planned)?;
+            let number = session.workbench.saved_plan(planned.id).await?.number;
+            plan::answer(&session.out, &planned, number)?;
             return Ok(Exit::Done);
         }
         plan::say(&session.out, &planned);

@@ -6,6 +6,7 @@ mod deed;
 pub(crate) mod jobs;
 pub(crate) mod manual;
 pub(crate) mod peek;
+pub(crate) mod plans;
 pub(crate) mod profiles;
 pub(crate) mod publish;
 pub(crate) mod queues;
@@ -35,6 +36,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Purge(command) => command.run(session).await,
         Command::Replay(command) => command.run(session).await,
         Command::Undo(command) => command.run(session).await,
+        Command::Plans(command) => plans::run(session, command).await,
         Command::Jobs(command) => jobs::run(session, command).await,
         Command::Activity(command) => session.unless_stopped(command.run(session)).await,
         Command::Completions(command) => manual::completions(command, &session.out),

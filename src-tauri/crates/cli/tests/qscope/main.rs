@@ -3,6 +3,7 @@
 mod acting;
 mod deeds;
 mod keeping;
+mod plans;
 mod program;
 mod reading;
 mod usage;

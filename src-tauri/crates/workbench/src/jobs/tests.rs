@@ -5,5 +5,6 @@
 mod deeds;
 mod faults;
 mod ground;
+mod saved;
 mod upkeep;
 mod whole;

@@ -6,6 +6,7 @@ mod database;
 mod edits;
 mod jobs;
 mod migrate;
+mod plans;
 mod profiles;
 mod readers;
 mod secrets;
@@ -19,11 +20,12 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::{ActivityRow, Result};
+use crate::{ActivityRow, Result, SavedPlan};
 
 pub(crate) use captures::{CaptureRecord, CaptureState, Counted};
 pub(crate) use database::{create_private_file, make_private_folder, open_reader, open_writer};
 pub(crate) use jobs::{Entry, JobRecord, RowsOf};
+pub(crate) use plans::NotAdded;
 pub(crate) use profiles::first_time;
 pub(crate) use readers::Readers;
 pub(crate) use rusqlite::Transaction;
@@ -64,7 +66,11 @@ impl Store {
             Ok(Self { inner: Arc::new(Inner { writer, readers, _lock: lock }) })
         });
         let store = store.await?;
-        store.write(|transaction| ActivityRow::prune(transaction, now())).await?;
+        let prune = |transaction: &Transaction<'_>| {
+            ActivityRow::prune(transaction, now())?;
+            SavedPlan::prune(transaction, now())
+        };
+        store.write(prune).await?;
         Ok(store)
     }
 

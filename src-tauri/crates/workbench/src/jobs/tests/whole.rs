@@ -163,7 +163,7 @@ async fn a_purge_whose_program_died_is_not_called_done() {
     let ground = Ground::new().await;
     ground.lay(5, 0);
     let view = ground.plan(DeedAsk::Purge { queue: "dead".into() }).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by typing the queue's name").await.unwrap();
     let job = undertaking.record.id;
     drop(undertaking);
