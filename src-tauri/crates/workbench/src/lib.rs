@@ -16,8 +16,8 @@ mod workbench;
 
 pub use activity::{Act, ActivityAsk, ActivityPage, ActivityRow, Outcome};
 pub use captures::{
-    BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,
-    MessageView, ViewAsk, ViewOpened,
+    BodyFormat, BodyView, CaptureSource, CaptureView, Dropped, Exported, Fate, KeepLimits, Kept, MessageColumn,
+    MessagePage, MessageRow, MessageView, Room, ViewAsk, ViewOpened,
 };
 pub use connections::{
     BindingView, ConnectionState, ConnectionView, Drain, ExchangeAsk, ExchangeColumn, ExchangePage, ExchangeRow,

@@ -205,6 +205,8 @@ export type CaptureView = {
 	heldBy: string | null,
 	/**  It was being written when the program ended; what is in it is whole. */
 	cutShort: boolean,
+	/**  How long it is kept. */
+	kept: Kept,
 };
 
 /**  How one line of the test ended. */
@@ -702,6 +704,17 @@ export type JobView = {
 	/**  The messages that are not simply done, at most 500, with what is known of both ends. */
 	rows: JobRow[],
 };
+
+/**  How long a capture is kept. */
+export type Kept = 
+/**  A snapshot: until it is removed. */
+{ kind: "always" } | 
+/**  While a job needs it, or its messages exist nowhere else. */
+{ kind: "whileNeeded" } | 
+/**  Until then, and less long only where the room is needed. */
+{ kind: "until"; at: string } | 
+/**  Until the room is needed. */
+{ kind: "whileThereIsRoom" };
 
 /**  One kind of broker that can be connected to. */
 export type KindInfo = {

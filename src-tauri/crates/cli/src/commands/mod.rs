@@ -4,6 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod capture;
 mod deed;
 pub(crate) mod jobs;
+mod limits;
 pub(crate) mod manual;
 pub(crate) mod peek;
 pub(crate) mod plans;

@@ -33,6 +33,8 @@ use crate::store::{
 use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
 
 pub(crate) use body::shown as shown_body;
+use budget::Keeping;
+pub use budget::{Dropped, KeepLimits, Kept, Room};
 pub(crate) use fields::fields;
 pub use views::{
     BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,
@@ -165,7 +167,8 @@ impl Captures {
     }
 
     /// As it is listed. One that is being written is counted anew.
-    pub(crate) async fn view_of(&self, mut record: CaptureRecord) -> CaptureView {
+    async fn view_of(&self, mut record: CaptureRecord, keeping: &Keeping) -> CaptureView {
+        let kept = keeping.of(&record);
         let mut cut_short = record.state == CaptureState::CutShort;
         let mut held_by = record.held.clone();
         if record.state == CaptureState::Writing {
@@ -189,6 +192,7 @@ impl Captures {
             outcome: record.outcome,
             held_by: held_by.or_else(|| (only_here > 0).then(|| only_here_words(only_here))),
             cut_short,
+            kept,
         }
     }
 

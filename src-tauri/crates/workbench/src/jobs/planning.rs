@@ -279,7 +279,7 @@ impl Workbench {
         let mut plan = match self.plan_named(live, named, ask).await {
             Err(Error::NoSuch { .. }) => {
                 let why = format!("the copies of job {} are not kept any more", record.number);
-                return Err(Error::Refused { code: RefusedCode::CaptureHeld, why });
+                return Err(Error::Refused { code: RefusedCode::CopiesGone, why });
             }
             other => other?,
         };

@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    activity, captures, create_private_file, edits, io_trouble, jobs, open_writer, plans, profiles, sql_trouble,
+    activity, captures, create_private_file, edits, io_trouble, jobs, open_writer, plans, profiles, settings,
+    sql_trouble,
 };
 use crate::{Error, Result, StoreTrouble};
 
@@ -24,7 +25,7 @@ const OPENING: &str = "open the store";
 /// Every migration, in the order in which they were released: only ever appended to.
 fn migrations() -> Vec<&'static str> {
     let first = [profiles::MIGRATIONS[0], captures::MIGRATIONS[0], activity::MIGRATIONS[0]];
-    let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0], plans::MIGRATIONS[0]];
+    let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0], plans::MIGRATIONS[0], settings::MIGRATIONS[0]];
     first.into_iter().chain(jobs::MIGRATIONS.iter().copied()).chain(then).collect()
 }
 
@@ -176,6 +177,7 @@ mod tests {
             jobs::MIGRATIONS,
             edits::MIGRATIONS,
             plans::MIGRATIONS,
+            settings::MIGRATIONS,
         ]
         .concat();
         assert_eq!(listed.len(), tables.len());

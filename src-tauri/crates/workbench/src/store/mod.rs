@@ -10,6 +10,7 @@ mod plans;
 mod profiles;
 mod readers;
 mod secrets;
+mod settings;
 mod trouble;
 mod words;
 mod writer;
@@ -32,6 +33,7 @@ pub(crate) use rusqlite::Transaction;
 #[cfg(test)]
 pub(crate) use secrets::MemorySecrets;
 pub use secrets::{Keychain, SecretKeeper};
+pub(crate) use settings::{put_setting, setting};
 pub(crate) use trouble::{in_background, io_trouble, sql_trouble};
 pub(crate) use words::{now, parsed, time, unreadable, unworded, worded};
 pub(crate) use writer::Writer;
