@@ -29,9 +29,9 @@ pub use edits::{Edit, EditPreview, EditRule, EditSide, EditStep, HeaderValue, ru
 pub use error::{Error, Fault, FaultCode, RefusedCode, Result, StoreTrouble};
 pub use id::{ActivityId, CaptureId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
-    Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanChange,
-    PlanLine, PlanView, ReopenedPlan, Resume, SavedPlan, Selection, SendOptions, Sending, Started, StrippedLine,
-    TargetChoice,
+    Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView,
+    MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, SavedPlan, Selection, SendOptions, Sending,
+    Started, StrippedLine, TargetChoice,
 };
 pub use profiles::{Environment, Profile, ProfileDraft, SavedProfile, SecretState};
 pub use publish::{PublishAsk, PublishOffer, Published, PublishedAs};

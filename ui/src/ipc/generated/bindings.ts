@@ -636,7 +636,7 @@ export type JobCounts = {
 	onlyOurCopy: number,
 	/**  On their way: planned to removing. 0 when the job has ended. */
 	underWay: number,
-	/**  A part of `done`: sent, and found in the queue again that they came from. */
+	/**  A part of `done`: sent, and found again where dead letters arrive. */
 	bounced: number,
 };
 
@@ -701,6 +701,8 @@ export type JobView = {
 	fault: Fault | null,
 	/**  Where the copies are. */
 	capture: CaptureId | null,
+	/**  The job has ended, and this program watches until then which of its messages come back. */
+	watchingUntil: string | null,
 	/**  The messages that are not simply done, at most 500, with what is known of both ends. */
 	rows: JobRow[],
 };
@@ -1080,6 +1082,8 @@ export type SendOptions = {
 	/**  At most so many a second. */
 	perSecond?: number | null,
 	canary?: Canary | null,
+	/**  Watch for so many seconds after the end which of them come back. */
+	watchS?: number | null,
 	/**  What is changed in each before it is sent. One that cannot be changed so is not sent. */
 	edit?: Edit | null,
 };

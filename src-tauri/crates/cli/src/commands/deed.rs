@@ -74,8 +74,11 @@ pub(crate) struct To {
     /// Keep what is left out of them in a header of its own
     #[arg(long)]
     keep_origin: bool,
+    /// Stay so many seconds after the end and watch which of them come back
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    watch_bounces: Option<u32>,
     /// Leave out the header by which a message that comes back is recognised
-    #[arg(long, conflicts_with = "canary")]
+    #[arg(long, conflicts_with_all = ["canary", "watch_bounces"])]
     unmarked: bool,
 }
 
@@ -157,6 +160,7 @@ impl To {
             to_profile: None,
             per_second: self.rate,
             canary,
+            watch_s: self.watch_bounces,
             edit: self.edit(),
         }
     }

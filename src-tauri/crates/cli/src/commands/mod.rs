@@ -1,6 +1,7 @@
 //! One file a command: its arguments, and what it does with the workbench.
 
 pub(crate) mod activity;
+mod bounces;
 pub(crate) mod capture;
 mod deed;
 pub(crate) mod jobs;

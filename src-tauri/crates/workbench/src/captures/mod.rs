@@ -23,7 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use broker::{Message, MessageKey, QueueName};
+use broker::{Message, MessageKey, QueueName, REDRIVE_HEADER, RedriveId};
 use rusqlite::{Connection, Transaction};
 
 use crate::store::{
@@ -145,6 +145,19 @@ impl Captures {
     /// The keys of all its messages, by number.
     pub(crate) async fn keys(&self, id: CaptureId) -> Result<Vec<(u64, MessageKey)>> {
         self.read(id, file::keys).await
+    }
+
+    /// The marks of redriven messages in it. No body is read.
+    pub(crate) async fn redrive_ids(&self, id: CaptureId) -> Result<Vec<RedriveId>> {
+        let read = |connection: &Connection| {
+            let mut ids = Vec::new();
+            for (n, _) in file::keys(connection)? {
+                let head = file::head(connection, n)?.map(|head| head.into_message(Vec::new()));
+                ids.extend(head.and_then(|head| head.headers.text(REDRIVE_HEADER)?.parse::<RedriveId>().ok()));
+            }
+            Ok(ids)
+        };
+        self.read(id, read).await
     }
 
     /// Says of these messages whether they exist nowhere else. Synced when it answers.

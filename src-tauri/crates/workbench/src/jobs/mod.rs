@@ -1,6 +1,7 @@
 //! Jobs: what is done with messages, planned first, journaled at every step, and settled after a crash.
 
 mod answering;
+mod bounces;
 mod carrying;
 mod changes;
 mod desk;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 use crate::store::{JobRecord, Store, create_private_file, in_background, io_trouble, make_private_folder};
 use crate::{JobId, ProfileId, Result};
 
+pub use bounces::{BounceLook, Bounces};
 pub use changes::PlanChange;
 pub use resuming::Resume;
 pub use saved::{ReopenedPlan, SavedPlan, Started};
@@ -59,6 +61,7 @@ struct Inner {
     dir: PathBuf,
     store: Store,
     running: Mutex<HashMap<JobId, Running>>,
+    watches: bounces::Watches,
 }
 
 /// A job that this program runs.
@@ -127,7 +130,7 @@ impl Jobs {
         let dir = data_dir.join("locks");
         let folder = dir.clone();
         in_background("open the jobs", move || make_private_folder(&folder)).await?;
-        Ok(Self { inner: Arc::new(Inner { dir, store, running: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(Inner { dir, store, running: Mutex::default(), watches: Default::default() }) })
     }
 
     /// Jobs that say "running" and that nobody runs become interrupted: the program that ran them ended.
@@ -201,8 +204,13 @@ impl Jobs {
         lock(&self.inner.running).contains_key(&job)
     }
 
+    fn watches(&self) -> &bounces::Watches {
+        &self.inner.watches
+    }
+
     fn stop_all(&self) {
         lock(&self.inner.running).values().for_each(|job| job.stop.cancel());
+        self.inner.watches.stop_all();
     }
 
     fn runs_any(&self) -> bool {

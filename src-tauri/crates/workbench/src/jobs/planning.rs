@@ -10,7 +10,9 @@ use super::drafting::{self, Drafting, Ways};
 use super::machine::{HOLD_BYTES_MAX, Limits};
 use super::plan::{self, Plan};
 use super::row::Errand;
-use super::{Deed, DeedAsk, MessageState, PlanView, SavedPlan, Selection, SendOptions, Sending, TargetChoice, words};
+use super::{
+    Deed, DeedAsk, MessageState, PlanView, SavedPlan, Selection, SendOptions, Sending, TargetChoice, bounces, words,
+};
 use crate::captures::CaptureSource;
 use crate::connections::{LOOK_WAIT_MS, Live};
 use crate::store::{CaptureRecord, Entry};
@@ -99,6 +101,7 @@ impl Workbench {
 
     /// The connection that is sent to. What is to be edited has to make sense there.
     pub(super) fn live_to(&self, live: &Live, options: &SendOptions) -> Result<Live> {
+        bounces::check(options)?;
         let to = options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))?;
         if let Some(edit) = &options.edit {
             edit.check_for(to.rules.as_ref())?;

@@ -1,5 +1,6 @@
 //! The journal: jobs, their messages, and the settings that were changed to make looking safe.
 
+mod bounces;
 mod guards;
 mod rows;
 
