@@ -33,7 +33,7 @@ fn a_dry_run_is_kept_and_carried_out_later_once() {
     let lines = program.json(&["plans", "start", "1", "--yes"]);
     assert_eq!((&lines[1]["deed"], &lines[1]["done"]), (&"move".into(), &3.into()), "{lines:?}");
 
-    program.run(&["plans", "start", "1", "--yes"]).assert_refused(1, "was started as job 1");
+    program.run(&["plans", "start", "1", "--yes"]).assert_refused(3, "was started as job 1");
     assert_eq!(program.json(&["plans", "list"])[0]["started"]["number"], 1);
     assert!(program.done(&["plans", "show", "1", "--as-made"]).out.contains("started as job 1"));
     assert_eq!(program.json(&["jobs", "list"]).len(), 1);

@@ -11,10 +11,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::planning::reading;
-use super::recovery::COUNTED_MAX;
 use super::starting::busy;
 use super::{DeedAsk, JobState, SendOptions, TargetChoice, lock, plan, words};
-use crate::connections::Live;
+use crate::connections::{LOOK_MESSAGES_MAX, Live};
 use crate::store::JobRecord;
 use crate::{AppEvent, CaptureId, Error, JobId, ProfileId, Result, Workbench};
 
@@ -188,7 +187,7 @@ impl Workbench {
     async fn look_at(&self, record: &JobRecord, place: &Place, stop: &CancellationToken) -> Result<BounceLook> {
         let Place { live, queue, .. } = place;
         let (facts, depth) = self.facts_of(live, queue).await?;
-        let n = depth.ready.clamp(1, COUNTED_MAX);
+        let n = depth.ready.clamp(1, LOOK_MESSAGES_MAX);
         let cost = live.rules.look(&facts, &reading(queue, Purpose::Look { n }));
         let blank = BounceLook {
             profile: live.profile.id,

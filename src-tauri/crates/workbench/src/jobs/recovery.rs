@@ -25,7 +25,7 @@ use crate::{AppEvent, Error, JobId, ProfileId, Result, Workbench};
 const STILL_LOOK_AGAIN: Duration = Duration::from_millis(300);
 const STILL_LOOKS_MAX: u32 = 30;
 /// Messages that are held to be counted.
-pub(super) const COUNTED_MAX: u64 = 200_000;
+const COUNTED_MAX: u64 = 200_000;
 
 impl Workbench {
     /// Looks after the jobs that were interrupted on that profile's broker. Called when its connection has opened.

@@ -48,7 +48,7 @@ impl SavedPlan {
         self.ask.options().to_profile
     }
 
-    /// Whether it may be started as far as this computer knows. [`RefusedCode::PlanOutdated`] where it was already.
+    /// Whether it may be started as far as this computer knows. [`RefusedCode::AlreadyOutstanding`] where it was already.
     pub fn check(&self) -> Result<()> {
         match self.started {
             Some(started) => Err(started_already(started.number)),
@@ -67,7 +67,8 @@ impl ReopenedPlan {
 
 pub(super) fn started_already(number: u64) -> Error {
     let why = format!("the plan was started as job {number}: make it again to do it once more");
-    Error::Refused { code: RefusedCode::PlanOutdated, why }
+    // Not outdated: whoever makes an outdated plan again would do this one twice.
+    Error::Refused { code: RefusedCode::AlreadyOutstanding, why }
 }
 
 fn refuse_outdated(changes: &[PlanChange]) -> Result<()> {
@@ -106,8 +107,9 @@ impl Workbench {
 
     /// What is to be done now to carry a saved plan out.
     ///
-    /// [`RefusedCode::PlanOutdated`] where it was started already or no longer fits, [`RefusedCode::ConfirmationMissing`]
-    /// where `typed` is not what has to be typed, [`RefusedCode::ReadOnly`] where writes are locked.
+    /// [`RefusedCode::AlreadyOutstanding`] where it was started already, [`RefusedCode::PlanOutdated`] where it no longer
+    /// fits, [`RefusedCode::ConfirmationMissing`] where `typed` is not what has to be typed, [`RefusedCode::ReadOnly`] where
+    /// writes are locked.
     pub(super) async fn plan_to_start(&self, plan: PlanId, typed: Option<&str>) -> Result<Plan> {
         let saved = self.saved_plan(plan).await?;
         saved.check()?;

@@ -31,6 +31,13 @@ fn outdated<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     }
 }
 
+fn started<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    match result {
+        Err(Error::Refused { code: RefusedCode::AlreadyOutstanding, why }) => why,
+        other => panic!("expected the plan to be a job already, not {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_plan_outlives_the_program_and_is_started_by_another() {
     let ground = Ground::new().await;
@@ -61,12 +68,12 @@ async fn a_plan_is_started_once() {
     let job = ground.run(plan.clone()).await;
     assert_eq!(job.counts.done, 2);
 
-    let why = outdated(ground.workbench.start_plan(plan.id, None).await);
+    let why = started(ground.workbench.start_plan(plan.id, None).await);
     assert!(why.contains("was started as job 1"), "{why}");
     assert_eq!(ground.sandbox.ready("work").len(), 2, "nothing was copied twice");
     let again = reopened(&ground, &plan).await;
     assert_eq!(again.saved.started.map(|started| (started.job, started.number)), Some((job.id, 1)));
-    assert!(outdated(again.check()).contains("job 1"));
+    assert!(started(again.check()).contains("job 1"));
 }
 
 #[tokio::test]
@@ -83,9 +90,9 @@ async fn two_who_start_one_plan_at_once_get_one_job() {
     let plan = ground.plan(ask).await;
     let (one, other) =
         tokio::join!(ground.workbench.start_plan(plan.id, None), ground.workbench.start_plan(plan.id, None));
-    let (started, refused) = if one.is_ok() { (one, other) } else { (other, one) };
-    assert!(outdated(refused).contains("was started as job 1"));
-    ground.ended(started.unwrap()).await;
+    let (job, refused) = if one.is_ok() { (one, other) } else { (other, one) };
+    assert!(started(refused).contains("was started as job 1"));
+    ground.ended(job.unwrap()).await;
     assert_eq!(ground.sandbox.ready("work").len(), 5, "each was replayed once");
 }
 
