@@ -18,8 +18,7 @@ pub(crate) async fn start_plan(workbench: State<'_, Workbench>, plan: PlanId, ty
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn discard_plan(workbench: State<'_, Workbench>, plan: PlanId) -> Answer<()> {
-    workbench.discard_plan(plan);
-    Ok(())
+    workbench.discard_plan(plan).await.map_err(fault)
 }
 
 #[tauri::command]

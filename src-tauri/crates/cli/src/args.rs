@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    activity, capture, jobs, manual, peek, profiles, publish, queues, removing, sending, snapshots, topology,
+    activity, capture, jobs, manual, peek, plans, profiles, publish, queues, removing, sending, snapshots, topology,
 };
 
 const EXAMPLES: &str = "\
@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Purge(removing::Purge),
     Replay(removing::Replay),
     Undo(removing::Undo),
+    #[command(subcommand)]
+    Plans(plans::Command),
     #[command(subcommand)]
     Jobs(jobs::Command),
     Activity(activity::Activity),

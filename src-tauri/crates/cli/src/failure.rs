@@ -83,7 +83,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let Fault { code, message, remedy, .. } = Fault::from(&error);
         let exit = match &error {
-            Error::Refused { code: RefusedCode::PlanOutdated | RefusedCode::Busy, .. } => Exit::Failed,
+            Error::Refused {
+                code: RefusedCode::PlanOutdated | RefusedCode::CopiesGone | RefusedCode::Busy, ..
+            } => Exit::Failed,
             Error::Refused { .. } => Exit::Refused,
             Error::Invalid { .. } => Exit::Usage,
             Error::Cancelled => Exit::Interrupted,
@@ -105,12 +107,14 @@ fn remedy_for(error: &Error) -> Option<&'static str> {
             RefusedCode::PlanOutdated => "run the command again to see a plan that fits",
             RefusedCode::AlreadyOutstanding => "`qscope jobs list` shows that job, `qscope jobs resolve` answers it",
             RefusedCode::CaptureHeld => "settle the job or send the messages first",
+            RefusedCode::CopiesGone => "`qscope snapshots limits` says how long copies are kept",
             RefusedCode::Busy => "try again when it has ended",
             RefusedCode::ConfirmationMissing => return None,
         },
         Error::NoSuch { what: "profile", .. } => "`qscope profiles list` shows them",
         Error::NoSuch { what: "queue", .. } => "`qscope queues` shows them",
         Error::NoSuch { what: "capture", .. } => "`qscope snapshots list --all` shows them",
+        Error::NoSuch { what: "plan", .. } => "`qscope plans list` shows them",
         Error::NoSuch { what: "job", .. } => "`qscope jobs list` shows them",
         _ => return None,
     })

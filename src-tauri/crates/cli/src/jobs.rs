@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde::Serialize;
 use workbench::{JobId, JobState, JobView, PlanView};
 
@@ -20,7 +21,8 @@ struct Started {
     state: JobState,
 }
 
-/// Starts the plan and stays until its job has ended. Stopped, it ends the job between two batches.
+/// Starts the plan and stays until its job has ended, and is watched no more for what comes back. Stopped, it ends the job
+/// between two batches, or the watch.
 pub(crate) async fn carry_out(
     session: &Session,
     plan: &PlanView,
@@ -37,18 +39,21 @@ pub(crate) async fn carry_out(
     follow(session, job, plan.will_act).await
 }
 
-/// Stays until the job has ended.
+/// Stays until the job has ended and is watched no more.
 pub(crate) async fn follow(session: &Session, job: JobId, of: u64) -> Result<JobView, Failure> {
     let began = Instant::now();
     let mut pause = LOOK_AGAIN_MIN;
     let mut told = false;
     loop {
         let now = session.workbench.show_job(job).await?;
-        if now.state != JobState::Running {
-            session.out.progress_ends();
-            return Ok(now);
+        match now.watching_until {
+            None if now.state != JobState::Running => {
+                session.out.progress_ends();
+                return Ok(now);
+            }
+            Some(until) if now.state != JobState::Running => session.out.progress(&watch_words(&now, until)),
+            _ => show_progress(&session.out, &now, of, began.elapsed()),
         }
-        show_progress(&session.out, &now, of, began.elapsed());
         if session.stop.is_cancelled() && !told {
             told = true;
             // It may have ended at that very moment.
@@ -64,6 +69,11 @@ pub(crate) async fn follow(session: &Session, job: JobId, of: u64) -> Result<Job
 fn show_progress(out: &Out, job: &JobView, of: u64, took: Duration) {
     let done = job.counts.planned.saturating_sub(job.counts.under_way + job.counts.skipped + job.counts.not_started);
     out.progress(&progress_words(done, of.max(done), took));
+}
+
+fn watch_words(job: &JobView, until: Timestamp) -> String {
+    let left_s = until.duration_since(Timestamp::now()).as_secs().max(0);
+    format!("{} of {} came back, watching for {left_s} s more", job.counts.bounced, job.counts.done)
 }
 
 fn progress_words(done: u64, of: u64, took: Duration) -> String {

@@ -17,14 +17,18 @@ struct Shown<'a> {
     #[serde(flatten)]
     summary: Summary,
     plan: &'a PlanView,
+    /// Under which it is kept.
+    #[serde(rename = "planNumber")]
+    number: u64,
 }
 
-/// The plan as the command's answer, for `--dry-run`.
-pub(crate) fn answer(out: &Out, plan: &PlanView) -> Result<(), Failure> {
+/// The plan as the command's answer, for `--dry-run`, and how to carry it out later.
+pub(crate) fn answer(out: &Out, plan: &PlanView, number: u64) -> Result<(), Failure> {
     if out.json {
-        return out.object(&Shown { summary: Summary::of_plan(plan), plan });
+        return out.object(&Shown { summary: Summary::of_plan(plan), plan, number });
     }
-    lines(plan).iter().try_for_each(|line| out.line(line))
+    lines(plan).iter().try_for_each(|line| out.line(line))?;
+    out.line(&format!("kept as plan {number}: `qscope plans start {number}` carries it out"))
 }
 
 /// The plan before it is carried out.
@@ -32,7 +36,7 @@ pub(crate) fn say(out: &Out, plan: &PlanView) {
     lines(plan).iter().for_each(|line| out.note(line));
 }
 
-fn lines(plan: &PlanView) -> Vec<String> {
+pub(crate) fn lines(plan: &PlanView) -> Vec<String> {
     let mut lines = vec![format!("{}, on `{}`", clean(&plan.title), clean(&plan.profile_name))];
     lines.extend(plan.lines.iter().take(LINES_MAX).map(way));
     if let Some(more) = plan.lines.len().checked_sub(LINES_MAX).filter(|more| *more > 0) {

@@ -31,7 +31,7 @@ pub(crate) struct Summary {
     not_started: u64,
     only_our_copy: u64,
     under_way: u64,
-    /// Found again, before the job was over, in the queue that they came from.
+    /// Found again where dead letters arrive.
     bounced: u64,
     warnings: Vec<String>,
     outcome: Option<String>,

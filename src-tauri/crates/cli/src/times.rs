@@ -10,6 +10,11 @@ pub(crate) fn shown(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// The day of a time, in the zone of this computer.
+pub(crate) fn day(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d").to_string()
+}
+
 /// A beginning: `1d`, `90m`, `2h 30m` before `now`, or a date or time.
 pub(crate) fn since(text: &str, now: &Zoned) -> Result<Timestamp, Failure> {
     if let Ok(at) = text.parse::<Timestamp>() {

@@ -35,6 +35,8 @@ pub enum RefusedCode {
     PlanOutdated,
     AlreadyOutstanding,
     CaptureHeld,
+    /// The copies that are needed were dropped.
+    CopiesGone,
     Busy,
 }
 
@@ -134,6 +136,7 @@ impl From<&Error> for FaultCode {
                 RefusedCode::ConfirmationMissing => Self::ConfirmationMissing,
                 RefusedCode::PlanOutdated => Self::PlanOutdated,
                 RefusedCode::AlreadyOutstanding => Self::AlreadyOutstanding,
+                RefusedCode::CopiesGone => Self::NotFound,
                 RefusedCode::CaptureHeld | RefusedCode::Busy => Self::Other,
             },
             Error::Invalid { .. } => Self::Invalid,

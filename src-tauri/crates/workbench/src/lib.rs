@@ -16,8 +16,8 @@ mod workbench;
 
 pub use activity::{Act, ActivityAsk, ActivityPage, ActivityRow, Outcome};
 pub use captures::{
-    BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,
-    MessageView, ViewAsk, ViewOpened,
+    BodyFormat, BodyView, CaptureSource, CaptureView, Dropped, Exported, Fate, KeepLimits, Kept, MessageColumn,
+    MessagePage, MessageRow, MessageView, Room, ViewAsk, ViewOpened,
 };
 pub use connections::{
     BindingView, ConnectionState, ConnectionView, Drain, ExchangeAsk, ExchangeColumn, ExchangePage, ExchangeRow,
@@ -29,8 +29,9 @@ pub use edits::{Edit, EditPreview, EditRule, EditSide, EditStep, HeaderValue, ru
 pub use error::{Error, Fault, FaultCode, RefusedCode, Result, StoreTrouble};
 pub use id::{ActivityId, CaptureId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
-    Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine,
-    PlanView, Resume, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
+    Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView,
+    MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, SavedPlan, Selection, SendOptions, Sending,
+    Started, StrippedLine, TargetChoice,
 };
 pub use profiles::{Environment, Profile, ProfileDraft, SavedProfile, SecretState};
 pub use publish::{PublishAsk, PublishOffer, Published, PublishedAs};

@@ -169,6 +169,7 @@ function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 		outcome: `${plan.messages} done, confirmed and removed`,
 		fault: null,
 		capture,
+		watchingUntil: null,
 		rows: [],
 	};
 	world.jobs.set(job.id, job);

@@ -150,6 +150,7 @@ export class World {
 			outcome: "put back, in order",
 			heldBy: null,
 			cutShort: false,
+			kept: { kind: "whileThereIsRoom" },
 			...change,
 		};
 		const capture = { view, messages };

@@ -205,6 +205,8 @@ export type CaptureView = {
 	heldBy: string | null,
 	/**  It was being written when the program ended; what is in it is whole. */
 	cutShort: boolean,
+	/**  How long it is kept. */
+	kept: Kept,
 };
 
 /**  How one line of the test ended. */
@@ -634,7 +636,7 @@ export type JobCounts = {
 	onlyOurCopy: number,
 	/**  On their way: planned to removing. 0 when the job has ended. */
 	underWay: number,
-	/**  A part of `done`: sent, and found in the queue again that they came from. */
+	/**  A part of `done`: sent, and found again where dead letters arrive. */
 	bounced: number,
 };
 
@@ -699,9 +701,22 @@ export type JobView = {
 	fault: Fault | null,
 	/**  Where the copies are. */
 	capture: CaptureId | null,
+	/**  The job has ended, and this program watches until then which of its messages come back. */
+	watchingUntil: string | null,
 	/**  The messages that are not simply done, at most 500, with what is known of both ends. */
 	rows: JobRow[],
 };
+
+/**  How long a capture is kept. */
+export type Kept = 
+/**  A snapshot: until it is removed. */
+{ kind: "always" } | 
+/**  While a job needs it, or its messages exist nowhere else. */
+{ kind: "whileNeeded" } | 
+/**  Until then, and less long only where the room is needed. */
+{ kind: "until"; at: string } | 
+/**  Until the room is needed. */
+{ kind: "whileThereIsRoom" };
 
 /**  One kind of broker that can be connected to. */
 export type KindInfo = {
@@ -1067,6 +1082,8 @@ export type SendOptions = {
 	/**  At most so many a second. */
 	perSecond?: number | null,
 	canary?: Canary | null,
+	/**  Watch for so many seconds after the end which of them come back. */
+	watchS?: number | null,
 	/**  What is changed in each before it is sent. One that cannot be changed so is not sent. */
 	edit?: Edit | null,
 };

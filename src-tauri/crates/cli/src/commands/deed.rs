@@ -74,15 +74,18 @@ pub(crate) struct To {
     /// Keep what is left out of them in a header of its own
     #[arg(long)]
     keep_origin: bool,
+    /// Stay so many seconds after the end and watch which of them come back
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    watch_bounces: Option<u32>,
     /// Leave out the header by which a message that comes back is recognised
-    #[arg(long, conflicts_with = "canary")]
+    #[arg(long, conflicts_with_all = ["canary", "watch_bounces"])]
     unmarked: bool,
 }
 
 /// Whether and how a plan is carried out.
 #[derive(Debug, Args)]
 pub(crate) struct Carry {
-    /// Print the plan and do nothing
+    /// Print the plan, keep it for `qscope plans start`, and do nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
     #[command(flatten)]
@@ -157,6 +160,7 @@ impl To {
             to_profile: None,
             per_second: self.rate,
             canary,
+            watch_s: self.watch_bounces,
             edit: self.edit(),
         }
     }
@@ -176,10 +180,16 @@ impl To {
         let Some(named) = &self.to_connection else { return Ok(None) };
         let profile = connection::find(session, named).await?;
         connection::open_with(session, &profile, secret::given_for_target()?).await?;
-        let consent = WriteConsent { allow_writes: self.confirm_to.is_some(), confirm: self.confirm_to.clone() };
-        consent.obtain(session, &profile).await.map_err(|failure| failure.remedy("add --confirm-to with its name"))?;
+        confirm_target(session, &profile, self.confirm_to.as_deref()).await?;
         Ok(Some(profile))
     }
+}
+
+/// Turns writes on where messages are sent to, if that was confirmed.
+pub(crate) async fn confirm_target(session: &Session, to: &Profile, confirm: Option<&str>) -> Result<(), Failure> {
+    let consent = WriteConsent { allow_writes: confirm.is_some(), confirm: confirm.map(str::to_owned) };
+    let obtained = consent.obtain(session, to).await;
+    obtained.map(drop).map_err(|failure| failure.remedy("add --confirm-to with its name"))
 }
 
 impl Carry {
@@ -199,7 +209,8 @@ impl Carry {
         };
         let planned = session.unless_stopped(planning).await.map_err(looked_at)?;
         if self.dry_run {
-            plan::answer(&session.out, &planned)?;
+            let number = session.workbench.saved_plan(planned.id).await?.number;
+            plan::answer(&session.out, &planned, number)?;
             return Ok(Exit::Done);
         }
         plan::say(&session.out, &planned);

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use workbench::{Answer, AnswerFor, End, Error, JobId, JobRow, JobState, JobView, MessageState, Profile, RefusedCode};
 
+use super::bounces::Bounces;
 use crate::connection::{self, Password};
 use crate::consent::WriteConsent;
 use crate::failure::{Exit, Failure};
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Pause(Pause),
     Resume(Resume),
     Resolve(Resolve),
+    Bounces(Bounces),
 }
 
 /// List the jobs, newest first
@@ -147,6 +149,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Pause(pause) => wish(session, &pause.job, Wish::Pause).await,
         Command::Resume(resume) => resume.run(session).await,
         Command::Resolve(resolve) => resolve.run(session).await,
+        Command::Bounces(bounces) => bounces.run(session).await,
     }
 }
 

@@ -1,11 +1,14 @@
 //! One file a command: its arguments, and what it does with the workbench.
 
 pub(crate) mod activity;
+mod bounces;
 pub(crate) mod capture;
 mod deed;
 pub(crate) mod jobs;
+mod limits;
 pub(crate) mod manual;
 pub(crate) mod peek;
+pub(crate) mod plans;
 pub(crate) mod profiles;
 pub(crate) mod publish;
 pub(crate) mod queues;
@@ -35,6 +38,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Purge(command) => command.run(session).await,
         Command::Replay(command) => command.run(session).await,
         Command::Undo(command) => command.run(session).await,
+        Command::Plans(command) => plans::run(session, command).await,
         Command::Jobs(command) => jobs::run(session, command).await,
         Command::Activity(command) => session.unless_stopped(command.run(session)).await,
         Command::Completions(command) => manual::completions(command, &session.out),

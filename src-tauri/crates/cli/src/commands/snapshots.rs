@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use workbench::{CaptureView, Error, MessageColumn, ViewAsk};
+use workbench::{CaptureView, Error, Kept, MessageColumn, ViewAsk};
 
+use super::limits::Limits;
 use crate::connection;
 use crate::failure::{Exit, Failure};
 use crate::messages::Print;
@@ -23,12 +24,13 @@ pub(crate) enum Command {
     Export(Export),
     Import(Import),
     Remove(Remove),
+    Limits(Limits),
 }
 
 /// List the snapshots, newest first
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Copies that nobody named as well, which are dropped when they need too much room
+    /// Copies that nobody named as well, which are kept as `limits` says
     #[arg(long)]
     all: bool,
 }
@@ -112,6 +114,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Export(export) => export.run(session).await,
         Command::Import(import) => import.run(session).await,
         Command::Remove(remove) => remove.run(session).await,
+        Command::Limits(limits) => limits.run(session).await,
     }
 }
 
@@ -147,6 +150,7 @@ impl List {
             ("profile", Side::Left),
             ("queue", Side::Left),
             ("messages", Side::Right),
+            ("kept", Side::Left),
             ("name", Side::Left),
             ("state", Side::Whole),
         ]);
@@ -162,6 +166,7 @@ impl List {
                 capture.profile_name.clone(),
                 capture.queue.to_string(),
                 capture.messages.to_string(),
+                kept_words(capture.kept),
                 capture.name.clone().unwrap_or_default(),
                 [Some(state), capture.held_by.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("; "),
             ]);
@@ -170,6 +175,16 @@ impl List {
             table.print(&session.out)?;
         }
         Ok(Exit::Done)
+    }
+}
+
+/// How long it is kept.
+fn kept_words(kept: Kept) -> String {
+    match kept {
+        Kept::Always => "always".to_owned(),
+        Kept::WhileNeeded => "while needed".to_owned(),
+        Kept::Until { at } => format!("until {}", times::day(at)),
+        Kept::WhileThereIsRoom => "while there is room".to_owned(),
     }
 }
 

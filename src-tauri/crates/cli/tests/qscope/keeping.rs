@@ -76,3 +76,30 @@ fn a_snapshot_is_removed_unless_its_messages_exist_nowhere_else() {
     let refused = program.run(&["snapshots", "remove", taken.out.trim()]);
     refused.assert_refused(3, "exist only here");
 }
+
+#[test]
+fn what_is_dropped_when_is_said_and_set() {
+    let program = Program::new();
+    program.done(&["discard", "-c", "sandbox:", "customers.crm", "--limit", "2", "--yes"]);
+    program.snapshot("customers.crm", "crm");
+    program.done(&["peek", "-c", "sandbox:", "customers.crm", "-n", "1"]);
+    let kept = |all: &[Json]| -> Vec<String> {
+        all.iter().map(|capture| capture["kept"]["kind"].as_str().expect("a word").to_owned()).collect()
+    };
+    assert_eq!(kept(&program.json(&["snapshots", "list", "--all"])), ["whileThereIsRoom", "always", "until"]);
+    let shown = program.done(&["snapshots", "list", "--all"]).out;
+    assert!(shown.contains("until 20") && shown.contains("while there is room"), "{shown}");
+
+    let limits = &program.json(&["snapshots", "limits"])[0];
+    assert_eq!((&limits["days"], &limits["bytes"]), (&30.into(), &(2_u64 << 30).into()), "by default");
+    assert!(limits["bytesUsed"].as_u64().is_some_and(|bytes| bytes > 0), "{limits}");
+    let longer = &program.json(&["snapshots", "limits", "--days", "60"])[0];
+    assert_eq!((&longer["days"], &longer["dropped"]["captures"]), (&60.into(), &0.into()), "it drops nothing");
+    program.run(&["snapshots", "limits", "--days", "0"]).assert_refused(2, "1 to 3650 days");
+
+    program.run(&["snapshots", "limits", "--bytes", "1KB"]).assert_refused(3, "would drop 2 captures with 3 messages");
+    let less = &program.json(&["snapshots", "limits", "--bytes", "1KB", "--yes"])[0];
+    assert_eq!((&less["bytesUsed"], &less["dropped"]["captures"]), (&0.into(), &2.into()), "{less}");
+    assert_eq!(kept(&program.json(&["snapshots", "list", "--all"])), ["always"]);
+    program.run(&["undo", "1", "--yes"]).assert_refused(1, "the copies of job 1 are not kept any more");
+}

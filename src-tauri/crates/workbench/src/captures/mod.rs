@@ -23,7 +23,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use broker::{Message, MessageKey, QueueName};
+use broker::{Message, MessageKey, QueueName, REDRIVE_HEADER, RedriveId};
 use rusqlite::{Connection, Transaction};
 
 use crate::store::{
@@ -33,6 +33,8 @@ use crate::store::{
 use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
 
 pub(crate) use body::shown as shown_body;
+use budget::Keeping;
+pub use budget::{Dropped, KeepLimits, Kept, Room};
 pub(crate) use fields::fields;
 pub use views::{
     BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,
@@ -145,6 +147,19 @@ impl Captures {
         self.read(id, file::keys).await
     }
 
+    /// The marks of redriven messages in it. No body is read.
+    pub(crate) async fn redrive_ids(&self, id: CaptureId) -> Result<Vec<RedriveId>> {
+        let read = |connection: &Connection| {
+            let mut ids = Vec::new();
+            for (n, _) in file::keys(connection)? {
+                let head = file::head(connection, n)?.map(|head| head.into_message(Vec::new()));
+                ids.extend(head.and_then(|head| head.headers.text(REDRIVE_HEADER)?.parse::<RedriveId>().ok()));
+            }
+            Ok(ids)
+        };
+        self.read(id, read).await
+    }
+
     /// Says of these messages whether they exist nowhere else. Synced when it answers.
     pub(crate) async fn set_only_here(&self, id: CaptureId, numbers: &[u64], only_here: bool) -> Result<()> {
         let numbers = numbers.to_vec();
@@ -165,7 +180,8 @@ impl Captures {
     }
 
     /// As it is listed. One that is being written is counted anew.
-    pub(crate) async fn view_of(&self, mut record: CaptureRecord) -> CaptureView {
+    async fn view_of(&self, mut record: CaptureRecord, keeping: &Keeping) -> CaptureView {
+        let kept = keeping.of(&record);
         let mut cut_short = record.state == CaptureState::CutShort;
         let mut held_by = record.held.clone();
         if record.state == CaptureState::Writing {
@@ -189,6 +205,7 @@ impl Captures {
             outcome: record.outcome,
             held_by: held_by.or_else(|| (only_here > 0).then(|| only_here_words(only_here))),
             cut_short,
+            kept,
         }
     }
 

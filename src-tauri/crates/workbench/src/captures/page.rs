@@ -23,9 +23,10 @@ impl Workbench {
     /// The captures of one profile, or of all, newest first.
     pub async fn list_captures(&self, profile: Option<ProfileId>) -> Result<Vec<CaptureView>> {
         let records = self.inner.store.read(CaptureRecord::all).await?;
+        let keeping = self.inner.captures.keeping().await?;
         let mut views = Vec::new();
         for record in records.into_iter().filter(|record| profile.is_none_or(|profile| record.profile == profile)) {
-            views.push(self.inner.captures.view_of(record).await);
+            views.push(self.inner.captures.view_of(record, &keeping).await);
         }
         Ok(views)
     }
@@ -33,7 +34,8 @@ impl Workbench {
     /// One capture. [`Error::NoSuch`] where it was dropped.
     pub async fn capture(&self, id: CaptureId) -> Result<CaptureView> {
         let record = self.inner.captures.record(id).await?;
-        Ok(self.inner.captures.view_of(record).await)
+        let keeping = self.inner.captures.keeping().await?;
+        Ok(self.inner.captures.view_of(record, &keeping).await)
     }
 
     /// Names a capture: from then on it is a snapshot, which is kept until it is removed.
@@ -49,7 +51,8 @@ impl Workbench {
         let record = self.inner.captures.keep(id, name, note).await?;
         let words = format!("kept as `{}`", record.name.as_deref().unwrap_or_default());
         self.note_capture(Act::KeepSnapshot, &record, record.queue.to_string(), record.counted.messages, words).await?;
-        Ok(self.inner.captures.view_of(record).await)
+        let keeping = self.inner.captures.keeping().await?;
+        Ok(self.inner.captures.view_of(record, &keeping).await)
     }
 
     /// Removes a capture and its file for good.

@@ -21,7 +21,7 @@ impl Captures {
                 self.adopt(id).await?;
             }
         }
-        self.drop_over_budget(None).await
+        self.drop_unkept(None).await
     }
 
     async fn settle_one(&self, record: &CaptureRecord) -> Result<()> {

@@ -1,3 +1,4 @@
+mod budget;
 mod export;
 mod import;
 
@@ -34,8 +35,12 @@ impl Bench {
     }
 
     async fn writer(&self) -> CaptureWriter {
+        self.writer_of(CaptureSource::Peek).await
+    }
+
+    async fn writer_of(&self, source: CaptureSource) -> CaptureWriter {
         let new = NewCapture {
-            source: CaptureSource::Peek,
+            source,
             profile: self.profile.id,
             profile_name: self.profile.name.clone(),
             queue: "orders.dlq".into(),
@@ -46,7 +51,11 @@ impl Bench {
 
     /// A finished capture of these messages.
     async fn capture(&self, messages: Vec<Message>) -> CaptureId {
-        let writer = self.writer().await;
+        self.capture_of(CaptureSource::Peek, messages).await
+    }
+
+    async fn capture_of(&self, source: CaptureSource, messages: Vec<Message>) -> CaptureId {
+        let writer = self.writer_of(source).await;
         let id = writer.id();
         writer.append(messages.into_iter().map(|message| captured(message, false)).collect()).await.unwrap();
         writer.finish("put back, in order").await.unwrap();
@@ -372,33 +381,6 @@ async fn what_became_of_a_message_is_shown() {
     let page = bench.workbench.page_view(view, 0, 10).await.unwrap();
     let fates: Vec<_> = page.rows.into_iter().map(|row| row.fate).collect();
     assert_eq!(fates, [Fate::Job { job, words: "sent and removed".into() }, Fate::OnlyHere, Fate::InQueue]);
-}
-
-#[tokio::test]
-async fn over_the_budget_the_oldest_goes_first_and_what_is_needed_never() {
-    let bench = Bench::new().await;
-    let mut ids = Vec::new();
-    for n in 0..7 {
-        ids.push(bench.capture(vec![text(&format!("{n}").repeat(100_000))]).await);
-    }
-    let captures = bench.captures();
-    captures.set_held(ids[0], Some("a job".into())).await.unwrap();
-    captures.set_only_here(ids[1], &[1], true).await.unwrap();
-    bench.workbench.keep_snapshot(ids[2], "kept".into(), String::new()).await.unwrap();
-    open(&bench, ids[3]).await;
-    let writing = captures.reopen(ids[6]).await.unwrap();
-    let unkept = bench.workbench.list_captures(None).await.unwrap().into_iter().filter(|view| view.name.is_none());
-    captures.drop_over(unkept.map(|view| view.bytes).sum::<u64>() - 1, None).await.unwrap();
-    let left = |views: Vec<CaptureView>| views.into_iter().rev().map(|view| view.id).collect::<Vec<_>>();
-    let listed = bench.workbench.list_captures(Some(bench.profile.id)).await.unwrap();
-    assert_eq!(left(listed), [ids[0], ids[1], ids[2], ids[3], ids[5], ids[6]], "the oldest that nothing needs");
-    captures.drop_over(0, Some(ids[5])).await.unwrap();
-    let listed = bench.workbench.list_captures(None).await.unwrap();
-    assert_eq!(left(listed), [ids[0], ids[1], ids[2], ids[3], ids[5], ids[6]], "the newest is spared");
-    drop(writing);
-    captures.drop_over(0, None).await.unwrap();
-    let listed = bench.workbench.list_captures(None).await.unwrap();
-    assert_eq!(left(listed), [ids[0], ids[1], ids[2], ids[3], ids[6]]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use broker::{Death, ExchangeName, FailedIn, QueueName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Kept;
 use crate::connections::FieldView;
 use crate::{CaptureId, JobId, ProfileId, ViewId};
 
@@ -37,6 +38,8 @@ pub struct CaptureView {
     pub held_by: Option<String>,
     /// It was being written when the program ended; what is in it is whole.
     pub cut_short: bool,
+    /// How long it is kept.
+    pub kept: Kept,
 }
 
 /// What made a capture.

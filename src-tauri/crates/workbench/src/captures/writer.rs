@@ -88,7 +88,7 @@ impl CaptureWriter {
         };
         captures.inner.store.write(settle).await?;
         drop(lock);
-        captures.drop_over_budget(Some(id)).await
+        captures.drop_unkept(Some(id)).await
     }
 
     /// Ends the writing and leaves nothing behind.

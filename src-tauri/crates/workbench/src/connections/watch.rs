@@ -18,6 +18,9 @@ const POLL_EVERY: Duration = Duration::from_secs(5);
 /// A slow broker is asked less often, so that we never take more than a tenth of its time.
 const POLL_SHARE: u32 = 10;
 const TOPOLOGY_EVERY: Duration = Duration::from_secs(30);
+/// The first counts are waited for so long: two seconds in all.
+const FIRST_COUNTS_LOOKS_MAX: u32 = 40;
+const FIRST_COUNTS_LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Samples kept of each queue for its trend: five minutes at the fastest pace.
 pub(super) const HISTORY_MAX: usize = 60;
 
@@ -64,6 +67,12 @@ impl Watched {
     pub(super) fn missing(&self) -> Vec<Missing> {
         let topology = self.topology.iter().flat_map(|part| &part.missing);
         topology.chain(self.measures.iter().flat_map(|part| &part.missing)).cloned().collect()
+    }
+
+    /// Nothing was counted yet, and nothing says that it cannot be.
+    fn expects_first_counts(&self) -> bool {
+        let Freshness { failing, paused, .. } = &self.freshness;
+        self.measures.is_none() && failing.is_none() && !paused && self.health == Health::Live
     }
 
     fn has_counts(&self) -> bool {
@@ -195,8 +204,16 @@ impl Workbench {
         Ok(())
     }
 
-    /// What the rules need to know of everything: the topology is read anew, counts are the last ones.
+    /// What the rules need to know of everything: the topology is read anew, counts are the last ones. Of a connection that
+    /// has just opened the first ones are waited for a little.
     pub(crate) async fn facts(&self, live: &Live) -> Result<Facts> {
+        let connection = self.open_one(live.profile.id)?;
+        for _ in 0..FIRST_COUNTS_LOOKS_MAX {
+            if !connection.watched().expects_first_counts() {
+                break;
+            }
+            tokio::time::sleep(FIRST_COUNTS_LOOK_AGAIN).await;
+        }
         self.facts_within(live, TopologyScope::All).await
     }
 

@@ -1,7 +1,9 @@
 //! Jobs: what is done with messages, planned first, journaled at every step, and settled after a crash.
 
 mod answering;
+mod bounces;
 mod carrying;
+mod changes;
 mod desk;
 mod drafting;
 mod driver;
@@ -16,6 +18,7 @@ mod recovery;
 mod resuming;
 pub(crate) mod row;
 mod running;
+mod saved;
 mod showing;
 mod starting;
 mod state;
@@ -27,7 +30,7 @@ mod simulator;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,18 +39,18 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{JobRecord, Store, create_private_file, in_background, io_trouble, make_private_folder};
-use crate::{JobId, PlanId, ProfileId, Result};
+use crate::{JobId, ProfileId, Result};
 
+pub use bounces::{BounceLook, Bounces};
+pub use changes::PlanChange;
 pub use resuming::Resume;
+pub use saved::{ReopenedPlan, SavedPlan, Started};
 pub use views::{
     Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine,
     PlanView, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
 };
 
-/// Plans that wait for a decision; the oldest is forgotten first.
-const PLANS_MAX: usize = 64;
-
-/// What is planned and what runs in this program. Cheap to clone.
+/// What runs in this program. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Jobs {
     inner: Arc<Inner>,
@@ -57,8 +60,8 @@ pub(crate) struct Jobs {
 struct Inner {
     dir: PathBuf,
     store: Store,
-    plans: Mutex<VecDeque<plan::Plan>>,
     running: Mutex<HashMap<JobId, Running>>,
+    watches: bounces::Watches,
 }
 
 /// A job that this program runs.
@@ -129,8 +132,7 @@ impl Jobs {
         let dir = data_dir.join("locks");
         let folder = dir.clone();
         in_background("open the jobs", move || make_private_folder(&folder)).await?;
-        let (plans, running) = Default::default();
-        Ok(Self { inner: Arc::new(Inner { dir, store, plans, running }) })
+        Ok(Self { inner: Arc::new(Inner { dir, store, running: Mutex::default(), watches: Default::default() }) })
     }
 
     /// Jobs that say "running" and that nobody runs become interrupted: the program that ran them ended.
@@ -167,22 +169,6 @@ impl Jobs {
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(trouble(&error)),
         }
-    }
-
-    fn keep_plan(&self, plan: plan::Plan) {
-        let mut plans = lock(&self.inner.plans);
-        if plans.len() == PLANS_MAX {
-            plans.pop_front();
-        }
-        plans.push_back(plan);
-    }
-
-    fn find_plan(&self, id: PlanId) -> Option<plan::Plan> {
-        lock(&self.inner.plans).iter().find(|plan| plan.view.id == id).cloned()
-    }
-
-    fn forget_plan(&self, id: PlanId) {
-        lock(&self.inner.plans).retain(|plan| plan.view.id != id);
     }
 
     /// Notes that this program runs the job, over its profile's connection where it uses one; the token stops it.
@@ -232,8 +218,13 @@ impl Jobs {
         lock(&self.inner.running).contains_key(&job)
     }
 
+    fn watches(&self) -> &bounces::Watches {
+        &self.inner.watches
+    }
+
     fn stop_all(&self) {
         lock(&self.inner.running).values().for_each(|job| job.stop.cancel());
+        self.inner.watches.stop_all();
     }
 
     fn runs_any(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use broker::{Harm, Hazard, LookCost, QueueName, Returning};
+use broker::{Hazard, LookCost, QueueName, Returning};
 
 use super::machine::Limits;
 use super::{Deed, DeedAsk, PlanLine, PlanView, StrippedLine};
@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) of: Option<CaptureId>,
     /// "orders.payment-capture", "2 queues".
     pub(super) target: String,
+    /// Ready in the queue that messages leave, where one is read.
+    pub(super) ready: Option<u64>,
 }
 
 /// What giving back means for how much is held at a time, and whether everything that is read must be copied first.
@@ -162,41 +164,5 @@ impl Gathered {
             messages: *messages,
         };
         self.stripped.iter().map(line).collect()
-    }
-}
-
-/// Where a message may be lost. The sentences name numbers, which change.
-fn loses(view: &PlanView) -> impl Iterator<Item = (&Option<QueueName>, String)> {
-    let dangers = view.hazards.iter().filter(|hazard| hazard.harm == Harm::Loses);
-    dangers.map(|hazard| (&hazard.queue, hazard.words.replace(|sign: char| sign.is_ascii_digit(), "")))
-}
-
-/// What is no longer as it was planned; `None`: the plan still fits.
-pub(super) fn outdated(planned: &PlanView, now: &PlanView) -> Option<String> {
-    let ways = |view: &PlanView| -> Vec<_> {
-        let mut ways: Vec<_> = view
-            .lines
-            .iter()
-            .map(|line| {
-                (line.key.clone(), format!("{:?}", line.target), line.arrives_in.clone(), line.stays, line.messages)
-            })
-            .collect();
-        ways.sort();
-        ways
-    };
-    if let Some(why) = &now.blocked {
-        return Some(format!("it cannot be done any more: {why}"));
-    }
-    if ways(planned) != ways(now) {
-        return Some("messages would not arrive where the plan says any more".to_owned());
-    }
-    match (&planned.cost, &now.cost) {
-        (then, Some(cost)) if cost.is_worse_than(then.as_ref()) => {
-            Some(format!("holding messages costs more now: {}", cost.words))
-        }
-        _ if loses(now).any(|danger| loses(planned).all(|known| known != danger)) => {
-            Some("there is a danger at the target that the plan did not name".to_owned())
-        }
-        _ => None,
     }
 }

@@ -10,7 +10,9 @@ use super::drafting::{self, Drafting, Ways};
 use super::machine::{HOLD_BYTES_MAX, Limits};
 use super::plan::{self, Plan};
 use super::row::Errand;
-use super::{Deed, DeedAsk, MessageState, PlanView, Selection, SendOptions, Sending, TargetChoice, words};
+use super::{
+    Deed, DeedAsk, MessageState, PlanView, SavedPlan, Selection, SendOptions, Sending, TargetChoice, bounces, words,
+};
 use crate::captures::CaptureSource;
 use crate::connections::{LOOK_WAIT_MS, Live};
 use crate::store::{CaptureRecord, Entry};
@@ -34,20 +36,16 @@ struct Named<'a> {
 impl Workbench {
     /// Computes what a deed would do: where each message would arrive, what endangers it there, what is left out of it,
     /// what holding costs, and what must be typed. Reads the topology anew. Nothing is sent and no message is touched.
+    /// The plan is kept; the number of messages of a rule is settled with it.
     pub async fn make_plan(&self, profile: ProfileId, mut ask: DeedAsk) -> Result<PlanView> {
         if let Some(Selection::First { queue, .. }) = ask.selection() {
             let ready = self.live(profile)?.broker.depth(&queue.clone()).await?.ready;
             ask.freeze(ready);
         }
-        let plan = Box::pin(self.compute(profile, ask)).await?;
-        let view = plan.view.clone();
-        self.inner.jobs.keep_plan(plan);
+        let Plan { view, ask, ready, .. } = Box::pin(self.compute(profile, ask)).await?;
+        let saved = SavedPlan { number: 0, view: view.clone(), ask, ready, started: None };
+        self.inner.store.keep_plan(saved).await?;
         Ok(view)
-    }
-
-    /// Forgets a plan. One that is not there is forgotten already.
-    pub fn discard_plan(&self, plan: PlanId) {
-        self.inner.jobs.forget_plan(plan);
     }
 
     pub(super) async fn compute(&self, profile: ProfileId, ask: DeedAsk) -> Result<Plan> {
@@ -103,6 +101,7 @@ impl Workbench {
 
     /// The connection that is sent to. What is to be edited has to make sense there.
     pub(super) fn live_to(&self, live: &Live, options: &SendOptions) -> Result<Live> {
+        bounces::check(options)?;
         let to = options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))?;
         if let Some(edit) = &options.edit {
             edit.check_for(to.rules.as_ref())?;
@@ -125,9 +124,9 @@ impl Workbench {
         }
         let takes_from_queue = drafting.takes_from_queue();
         let deed = drafting.deed();
-        let cost = match takes_from_queue {
-            true => Some(self.cost_of_picking(live, &record, drafting.entries()).await?),
-            false => None,
+        let (cost, ready) = match takes_from_queue {
+            true => self.cost_of_picking(live, &record, drafting.entries()).await.map(Some)?.unzip(),
+            false => (None, None),
         };
         let guarded = self.inner.store.guard_of(live.profile.id, &record.queue).await?.is_some();
         let (gathered, entries) = drafting.finish();
@@ -150,7 +149,7 @@ impl Workbench {
             Deed::Discard => record.queue.to_string(),
             _ => words::targets(entries.iter().filter_map(|entry| entry.row.target.as_ref())),
         };
-        Ok(Plan { view, ask, entries, of: Some(capture), target })
+        Ok(Plan { view, ask, entries, of: Some(capture), target, ready })
     }
 
     /// A capture of that profile's broker; copies may be replayed from any.
@@ -163,8 +162,9 @@ impl Workbench {
         Ok(record)
     }
 
-    async fn cost_of_picking(&self, live: &Live, record: &CaptureRecord, entries: &[Entry]) -> Result<LookCost> {
-        let (facts, _) = self.facts_of(live, &record.queue).await?;
+    /// With how many are ready there.
+    async fn cost_of_picking(&self, live: &Live, record: &CaptureRecord, entries: &[Entry]) -> Result<(LookCost, u64)> {
+        let (facts, depth) = self.facts_of(live, &record.queue).await?;
         let mut twins: BTreeMap<&MessageKey, u64> = BTreeMap::new();
         for entry in entries {
             *twins.entry(&entry.row.key).or_default() += 1;
@@ -175,7 +175,7 @@ impl Workbench {
         if matches!(record.source, CaptureSource::Peek | CaptureSource::CarefulLook) {
             cost.reach = entries.iter().filter_map(|entry| entry.origin).max();
         }
-        Ok(cost)
+        Ok((cost, depth.ready))
     }
 
     /// The first messages of a queue, by a rule: what it decides of each is journaled as it is read.
@@ -245,7 +245,7 @@ impl Workbench {
         if depth.ready == 0 {
             view.blocked = Some(format!("queue `{queue}` has no message that is ready"));
         }
-        Ok(Plan { view, ask, entries: Vec::new(), of: None, target: queue.to_string() })
+        Ok(Plan { view, ask, entries: Vec::new(), of: None, target: queue.to_string(), ready: Some(depth.ready) })
     }
 
     async fn plan_purge(&self, live: &Live, queue: &QueueName, ask: DeedAsk) -> Result<Plan> {
@@ -259,7 +259,7 @@ impl Workbench {
                 .to_owned(),
         ];
         view.blocked = (ready == 0).then(|| format!("queue `{queue}` has no message that is ready"));
-        Ok(Plan { view, ask, entries: Vec::new(), of: None, target: queue.to_string() })
+        Ok(Plan { view, ask, entries: Vec::new(), of: None, target: queue.to_string(), ready: Some(ready) })
     }
 
     /// Sends the copies of what a job removed back to its queue.
@@ -282,7 +282,7 @@ impl Workbench {
         let mut plan = match self.plan_named(live, named, ask).await {
             Err(Error::NoSuch { .. }) => {
                 let why = format!("the copies of job {} are not kept any more", record.number);
-                return Err(Error::Refused { code: RefusedCode::CaptureHeld, why });
+                return Err(Error::Refused { code: RefusedCode::CopiesGone, why });
             }
             other => other?,
         };
@@ -323,7 +323,7 @@ impl Workbench {
         view.warnings = vec!["They exist only here: once discarded they are nowhere.".to_owned()];
         view.blocked = (n == 0).then(|| "none of these messages exists only here".to_owned());
         let target = format!("the copies of {}", record.queue);
-        Ok(Plan { view, ask, entries, of: Some(capture), target })
+        Ok(Plan { view, ask, entries, of: Some(capture), target, ready: None })
     }
 
     fn view(

@@ -143,10 +143,8 @@ impl Workbench {
         let live = self.live(record.profile).map_err(|error| error.to_string())?;
         match self.look_for(record, &live, queue, Look::Source).await {
             Sight::Whole { ours, .. } => {
-                let numbers: Vec<_> = ours.into_iter().collect();
-                let bounced = numbers.len() as u64;
-                let noted = self.inner.store.note_bounced(record.id, numbers).await;
-                noted.map(|()| bounced).map_err(|error| error.to_string())
+                let noted = self.inner.store.note_bounced(record.id, ours.into_iter().collect()).await;
+                noted.map_err(|error| error.to_string())
             }
             Sight::Not { why } => Err(why),
         }
@@ -173,7 +171,7 @@ impl Workbench {
         if depth.ready == 0 {
             return Ok(Sight::Whole { tally: Default::default(), ours: BTreeSet::new(), undisturbed, keeps });
         }
-        let machine = self.count(record, live, queue, n, cost).await?;
+        let machine = self.count(record, live, queue, n, cost, &CancellationToken::new()).await?;
         let whole =
             machine.halt().is_none() && machine.read_out() != Some(ReadOut::MayNotReturn) && machine.read() >= n;
         if !whole && machine.read_out() != Some(ReadOut::Empty) {
@@ -182,13 +180,15 @@ impl Workbench {
         Ok(Sight::Whole { tally: machine.tally().clone(), ours: machine.ours().clone(), undisturbed, keeps })
     }
 
-    async fn count(
+    /// Counts the first `n` of a queue.
+    pub(super) async fn count(
         &self,
         record: &JobRecord,
         live: &Live,
         queue: &QueueName,
         n: u64,
         cost: LookCost,
+        stop: &CancellationToken,
     ) -> Result<Machine> {
         let next_n = self.inner.store.last_n(record.id).await? + 1;
         // What may not go back is copied before it is put back.
@@ -207,7 +207,7 @@ impl Workbench {
             wary: false,
             limits: Limits::look(n),
         });
-        let ran = Box::pin(driver::run(&desk, machine, &CancellationToken::new(), &|_| {})).await;
+        let ran = Box::pin(driver::run(&desk, machine, stop, &|_| {})).await;
         if let Ok(mut desk) = Arc::try_unwrap(desk)
             && let Some(writer) = desk.writer.take()
         {

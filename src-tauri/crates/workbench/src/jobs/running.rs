@@ -87,6 +87,7 @@ impl Workbench {
     async fn carry_through(&self, undertaking: Undertaking, stop: &CancellationToken) -> Result<()> {
         let Undertaking { record, owner, live, to, writer, work, canary, everything } = undertaking;
         self.tell(AppEvent::JobChanged { job: record.id });
+        let watch = if everything { self.prepare_watch(&record).await } else { None };
         let (first, rest) = split(work, canary);
         let mut ran = self.run_once(&record, live.clone(), to.clone(), writer, first, stop).await;
         if let (Some(mut rest), Some(canary)) = (rest, canary) {
@@ -121,9 +122,15 @@ impl Workbench {
         if let Some(end) = end.as_mut().filter(|end| everything && end.halt.is_none() && end.pause.is_none()) {
             end.pause = self.why_some_were_not_there(&record).await;
         }
-        let state = self.finish_job(record.id, end, ran.fault).await?;
-        owner.give_up(Some(state));
-        Ok(())
+        let watch = watch.map(|watch| (self.announce_watch(&watch), watch));
+        let finished = self.finish_job(record.id, end, ran.fault).await;
+        if let Ok(state) = &finished {
+            owner.give_up(Some(*state));
+        }
+        if let Some((stop, watch)) = watch {
+            self.begin_watch(watch, finished.as_ref().ok().copied(), stop);
+        }
+        finished.map(drop)
     }
 
     /// Messages of a rule that were not there may be held by a consumer, and be it by a connection that is dead and that the
@@ -225,8 +232,11 @@ impl Workbench {
     }
 
     /// Tells a running job to stop after the batch it is at, whichever program runs it. What is not sent by then is not
-    /// started, and can be gone on with.
+    /// started, and can be gone on with. Of one that has ended the watch for bounces ends, where this program watches.
     pub async fn stop_job(&self, job: JobId) -> Result<()> {
+        if self.inner.jobs.watches().stop(job) {
+            return Ok(());
+        }
         self.wish(job, Wish::Stop).await
     }
 
@@ -251,7 +261,7 @@ impl Workbench {
     pub(crate) async fn stop_all_jobs(&self) {
         self.inner.jobs.stop_all();
         for _ in 0..STOP_LOOKS_MAX {
-            if !self.inner.jobs.runs_any() {
+            if !self.inner.jobs.runs_any() && self.inner.jobs.watches().is_empty() {
                 return;
             }
             tokio::time::sleep(STOP_LOOK_AGAIN).await;

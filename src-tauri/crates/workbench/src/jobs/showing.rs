@@ -1,5 +1,9 @@
 //! Jobs as they are shown.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
 use super::{End, JobRow, JobView};
 use super::{ending, reckoning};
 use crate::store::{Entry, JobRecord, RowsOf};
@@ -13,6 +17,8 @@ const OPENED_MAX: usize = 50;
 impl Workbench {
     /// One job, with the messages that are not simply done.
     pub async fn show_job(&self, job: JobId) -> Result<JobView> {
+        // Asked before the journal is: a watch that has ended has written down what it saw.
+        let watched = self.inner.jobs.watches().all();
         let record = self.job_record(job).await?;
         let counts = self.counts_now(&record).await?;
         let which = if record.state == JobState::Running { RowsOf::Astray } else { RowsOf::NotDone };
@@ -24,15 +30,16 @@ impl Workbench {
             }
             rows.push(row_of(entry));
         }
-        Ok(JobView { rows, ..self.job_view(record, counts) })
+        Ok(JobView { rows, ..self.job_view(record, counts, &watched) })
     }
 
     /// Jobs, newest first, without their messages.
     pub async fn list_jobs(&self, profile: Option<ProfileId>) -> Result<Vec<JobView>> {
+        let watched = self.inner.jobs.watches().all();
         let mut views = Vec::new();
         for record in self.inner.store.jobs(profile).await? {
             let counts = self.counts_now(&record).await?;
-            views.push(self.job_view(record, counts));
+            views.push(self.job_view(record, counts, &watched));
         }
         Ok(views)
     }
@@ -51,9 +58,10 @@ impl Workbench {
         }
     }
 
-    fn job_view(&self, record: JobRecord, counts: JobCounts) -> JobView {
+    fn job_view(&self, record: JobRecord, counts: JobCounts, watched: &HashMap<JobId, Timestamp>) -> JobView {
         let elsewhere = record.state == JobState::Running && !self.inner.jobs.runs(record.id);
-        view_of(record, counts, elsewhere)
+        let watching_until = watched.get(&record.id).copied();
+        JobView { watching_until, ..view_of(record, counts, elsewhere) }
     }
 
     async fn message_id(&self, capture: Option<CaptureId>, stored: Option<u64>) -> Option<String> {
@@ -80,6 +88,7 @@ fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {
         outcome: record.outcome,
         fault: record.fault,
         capture: record.capture,
+        watching_until: None,
         rows: Vec::new(),
     }
 }

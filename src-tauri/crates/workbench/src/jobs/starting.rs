@@ -8,24 +8,21 @@ use super::machine::{Quest, Work};
 use super::plan::{self, Plan};
 use super::row::Errand;
 use super::running::Undertaking;
-use super::{Deed, DeedAsk, JobState, MessageState, Selection, SendOptions, words};
+use super::{Deed, DeedAsk, JobState, MessageState, Selection, SendOptions, saved, words};
 use crate::activity::NewActivity;
 use crate::captures::{CaptureSource, CaptureWriter, NewCapture};
 use crate::connections::Live;
-use crate::store::JobRecord;
+use crate::store::{JobRecord, NotAdded};
 use crate::{CaptureId, Error, JobId, Outcome, PlanId, RefusedCode, Result, Workbench};
 
 impl Workbench {
     /// Carries out a plan. `typed` is what the user typed, where the plan asks for it. Returns as soon as the job is
     /// written down; [`crate::AppEvent::JobChanged`] tells how it goes on.
     ///
-    /// Refused where writes are locked, the confirmation is missing, the plan no longer fits what is at the broker, or
-    /// another job has one of the messages.
+    /// Refused where writes are locked, the confirmation is missing, the plan no longer fits what is at the broker, it was
+    /// started already, or another job has one of the messages.
     pub async fn start_plan(&self, plan: PlanId, typed: Option<String>) -> Result<JobId> {
-        let plan = self.inner.jobs.find_plan(plan);
-        let plan =
-            plan.ok_or_else(|| Error::NoSuch { what: "plan", name: "it is no longer kept: make it again".into() })?;
-        self.check_start(&plan, typed.as_deref()).await?;
+        let plan = self.plan_to_start(plan, typed.as_deref()).await?;
         let confirmed = match &plan.view.typed {
             Some(_) => "by typing the queue's name",
             None => "by a click",
@@ -34,29 +31,8 @@ impl Workbench {
         self.inner.jobs.settle().await?;
         let undertaking = self.write_down(&plan, confirmed).await?;
         let job = undertaking.record.id;
-        self.inner.jobs.forget_plan(plan.view.id);
         drop(self.undertake(undertaking));
         Ok(job)
-    }
-
-    async fn check_start(&self, plan: &Plan, typed: Option<&str>) -> Result<()> {
-        let view = &plan.view;
-        if let Some(asked) = &view.typed
-            && typed != Some(asked.as_str())
-        {
-            let why = format!("type `{asked}` to confirm");
-            return Err(Error::Refused { code: RefusedCode::ConfirmationMissing, why });
-        }
-        let to = plan.ask.options().to_profile.unwrap_or(view.profile);
-        for changed in plan::changes(view.deed, view.profile, to) {
-            self.may_write(changed)?;
-        }
-        let now = Box::pin(self.compute(view.profile, plan.ask.clone())).await?;
-        if let Some(why) = plan::outdated(view, &now.view) {
-            let why = format!("the plan does not fit any more: {why}; make it again");
-            return Err(Error::Refused { code: RefusedCode::PlanOutdated, why });
-        }
-        Ok(())
     }
 
     pub(super) async fn write_down(&self, plan: &Plan, confirmed: &str) -> Result<Undertaking> {
@@ -70,16 +46,12 @@ impl Workbench {
         let writer = self.new_capture(plan, live.as_ref()).await?;
         let capture = writer.as_ref().map(CaptureWriter::id).or(plan.of);
         let mut record = record_of(plan, live.as_ref(), id, capture);
-        match self.inner.store.add_job(record.clone(), plan.entries.clone()).await? {
+        match self.inner.store.add_job_of_plan(record.clone(), plan.entries.clone(), plan.view.id).await? {
             Ok(number) => record.number = number,
-            Err(other) => {
+            Err(why) => {
                 owner.never_mind();
                 self.drop_capture(writer).await;
-                let why = format!(
-                    "job {} has messages of this plan, or is at this queue, and is not settled: let it end, or answer it",
-                    other.number
-                );
-                return Err(Error::Refused { code: RefusedCode::AlreadyOutstanding, why });
+                return Err(why_not(&why, plan.view.id));
             }
         }
         self.hold_capture(&record).await;
@@ -140,6 +112,20 @@ impl Workbench {
         if let Err(error) = self.inner.captures.set_held(capture, Some(why)).await {
             tracing::warn!(%error, "the copies of a job are not marked as held");
         }
+    }
+}
+
+fn why_not(why: &NotAdded, plan: PlanId) -> Error {
+    match why {
+        NotAdded::Outstanding(other) => {
+            let why = format!(
+                "job {} has messages of this plan, or is at this queue, and is not settled: let it end, or answer it",
+                other.number
+            );
+            Error::Refused { code: RefusedCode::AlreadyOutstanding, why }
+        }
+        NotAdded::Started(started) => saved::started_already(started.number),
+        NotAdded::Forgotten => saved::forgotten(plan),
     }
 }
 

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bounces;
 mod deeds;
 mod faults;
 mod ground;
+mod saved;
 mod upkeep;
 mod whole;

@@ -92,6 +92,8 @@ pub struct SendOptions {
     /// At most so many a second.
     pub per_second: Option<u32>,
     pub canary: Option<Canary>,
+    /// Watch for so many seconds after the end which of them come back.
+    pub watch_s: Option<u32>,
     /// What is changed in each before it is sent. One that cannot be changed so is not sent.
     pub edit: Option<Edit>,
 }
@@ -312,7 +314,7 @@ pub struct JobCounts {
     /// On their way: planned to removing. 0 when the job has ended.
     #[specta(type = u32)]
     pub under_way: u64,
-    /// A part of `done`: sent, and found in the queue again that they came from.
+    /// A part of `done`: sent, and found again where dead letters arrive.
     #[specta(type = u32)]
     pub bounced: u64,
 }
@@ -347,6 +349,9 @@ pub struct JobView {
     pub fault: Option<crate::Fault>,
     /// Where the copies are.
     pub capture: Option<CaptureId>,
+    /// The job has ended, and this program watches until then which of its messages come back.
+    #[specta(type = Option<String>)]
+    pub watching_until: Option<Timestamp>,
     /// The messages that are not simply done, at most 500, with what is known of both ends.
     pub rows: Vec<JobRow>,
 }

@@ -85,6 +85,21 @@ pub(super) fn targets<'a>(all: impl Iterator<Item = &'a Target>) -> String {
     }
 }
 
+/// What was done to a message: "redriven".
+pub(super) fn done_to(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Redrive => "redriven",
+        Deed::Move => "moved",
+        Deed::Copy => "copied",
+        Deed::Replay => "replayed",
+        Deed::Discard | Deed::Purge | Deed::DiscardCopies => "discarded",
+        Deed::Undo => "put back",
+        Deed::SendCopy => "sent from our copy",
+        Deed::Take => "taken",
+        Deed::CarefulLook => "looked at",
+    }
+}
+
 /// What happened, one sentence: "1 redriven, confirmed and removed".
 pub(super) fn outcome(deed: Deed, counts: &JobCounts) -> String {
     let done = match deed {

@@ -1,5 +1,7 @@
 //! The table that lists captures; what is in them is in a file each.
 
+use std::collections::HashMap;
+
 use broker::QueueName;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -81,6 +83,14 @@ impl CaptureRecord {
     pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Self>> {
         let mut statement = connection.prepare_cached("SELECT * FROM capture ORDER BY made_at DESC, id DESC")?;
         statement.query_map([], Self::from_row)?.collect()
+    }
+
+    /// When the last job ended that has its copies in a capture, by capture.
+    pub(crate) fn ends_of_jobs(connection: &Connection) -> rusqlite::Result<HashMap<CaptureId, Timestamp>> {
+        let sql = "SELECT capture, max(ended_at) FROM job WHERE capture IS NOT NULL AND ended_at IS NOT NULL GROUP BY capture";
+        let mut statement = connection.prepare_cached(sql)?;
+        let ends = statement.query_map([], |row| Ok((parsed(&row.get::<_, String>(0)?)?, time(row.get(1)?)?)))?;
+        ends.collect()
     }
 
     pub(crate) fn find(connection: &Connection, id: CaptureId) -> rusqlite::Result<Option<Self>> {

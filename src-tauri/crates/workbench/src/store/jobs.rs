@@ -1,5 +1,6 @@
 //! The journal: jobs, their messages, and the settings that were changed to make looking safe.
 
+mod bounces;
 mod guards;
 mod rows;
 
@@ -9,9 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row as SqlRow, Transaction, params
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use rows::Entry;
-use rows::Outstanding;
-pub(crate) use rows::RowsOf;
+pub(crate) use rows::{Entry, Outstanding, RowsOf};
 
 use super::{Store, parsed, time, unreadable, unworded, worded};
 use crate::jobs::Wish;
@@ -232,6 +231,30 @@ impl JobRecord {
         Ok(found.map(|number| Outstanding { number }))
     }
 
+    /// Adds it with its messages, or says which other job is in the way.
+    pub(super) fn add_with(
+        &self,
+        transaction: &Transaction<'_>,
+        entries: &[Entry],
+    ) -> rusqlite::Result<Result<u64, Outstanding>> {
+        // A look is listed only when it has to keep a message, and must not fail at that.
+        let in_the_way = match self.ask {
+            Some(_) => self.in_the_way(transaction, entries.is_empty())?,
+            None => None,
+        };
+        if let Some(other) = in_the_way {
+            return Ok(Err(other));
+        }
+        for entry in entries {
+            if let Some(other) = entry.outstanding_elsewhere(transaction)? {
+                return Ok(Err(other));
+            }
+        }
+        let number = self.add(transaction)?;
+        entries.iter().try_for_each(|entry| entry.add(transaction, number))?;
+        Ok(Ok(number))
+    }
+
     fn find(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Self>> {
         let mut statement = connection.prepare_cached("SELECT * FROM job WHERE id = ?1")?;
         statement.query_row([id.to_string()], Self::from_row).optional()
@@ -242,25 +265,7 @@ impl Store {
     /// Adds a job with its messages, or says which other job has one of them, or is at that queue: what one holds the other
     /// cannot see. A job without messages of its own is about all of its queue.
     pub(crate) async fn add_job(&self, job: JobRecord, entries: Vec<Entry>) -> Result<Result<u64, Outstanding>> {
-        self.write(move |transaction| {
-            // A look is listed only when it has to keep a message, and must not fail at that.
-            let in_the_way = match job.ask {
-                Some(_) => job.in_the_way(transaction, entries.is_empty())?,
-                None => None,
-            };
-            if let Some(other) = in_the_way {
-                return Ok(Err(other));
-            }
-            for entry in &entries {
-                if let Some(other) = entry.outstanding_elsewhere(transaction)? {
-                    return Ok(Err(other));
-                }
-            }
-            let number = job.add(transaction)?;
-            entries.iter().try_for_each(|entry| entry.add(transaction, number))?;
-            Ok(Ok(number))
-        })
-        .await
+        self.write(move |transaction| job.add_with(transaction, &entries)).await
     }
 
     pub(crate) async fn find_job(&self, id: JobId) -> Result<Option<JobRecord>> {

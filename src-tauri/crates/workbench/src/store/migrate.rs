@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::{activity, captures, create_private_file, edits, io_trouble, jobs, open_writer, profiles, sql_trouble};
+use super::{
+    activity, captures, create_private_file, edits, io_trouble, jobs, open_writer, plans, profiles, settings,
+    sql_trouble,
+};
 use crate::{Error, Result, StoreTrouble};
 
 const FILE: &str = "queuescope.db";
@@ -22,7 +25,7 @@ const OPENING: &str = "open the store";
 /// Every migration, in the order in which they were released: only ever appended to.
 fn migrations() -> Vec<&'static str> {
     let first = [profiles::MIGRATIONS[0], captures::MIGRATIONS[0], activity::MIGRATIONS[0]];
-    let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0]];
+    let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0], plans::MIGRATIONS[0], settings::MIGRATIONS[0]];
     first.into_iter().chain(jobs::MIGRATIONS.iter().copied()).chain(then).collect()
 }
 
@@ -167,9 +170,16 @@ mod tests {
     #[test]
     fn every_migration_of_every_table_is_in_the_list_once() {
         let listed = migrations();
-        let tables =
-            [profiles::MIGRATIONS, captures::MIGRATIONS, activity::MIGRATIONS, jobs::MIGRATIONS, edits::MIGRATIONS]
-                .concat();
+        let tables = [
+            profiles::MIGRATIONS,
+            captures::MIGRATIONS,
+            activity::MIGRATIONS,
+            jobs::MIGRATIONS,
+            edits::MIGRATIONS,
+            plans::MIGRATIONS,
+            settings::MIGRATIONS,
+        ]
+        .concat();
         assert_eq!(listed.len(), tables.len());
         for sql in tables {
             assert_eq!(listed.iter().filter(|other| **other == sql).count(), 1, "{sql}");

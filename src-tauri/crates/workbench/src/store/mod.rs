@@ -6,9 +6,11 @@ mod database;
 mod edits;
 mod jobs;
 mod migrate;
+mod plans;
 mod profiles;
 mod readers;
 mod secrets;
+mod settings;
 mod trouble;
 mod words;
 mod writer;
@@ -19,17 +21,19 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::{ActivityRow, Result};
+use crate::{ActivityRow, Result, SavedPlan};
 
 pub(crate) use captures::{CaptureRecord, CaptureState, Counted};
 pub(crate) use database::{create_private_file, make_private_folder, open_reader, open_writer};
 pub(crate) use jobs::{Entry, JobRecord, RowsOf};
+pub(crate) use plans::NotAdded;
 pub(crate) use profiles::first_time;
 pub(crate) use readers::Readers;
 pub(crate) use rusqlite::Transaction;
 #[cfg(test)]
 pub(crate) use secrets::MemorySecrets;
 pub use secrets::{Keychain, SecretKeeper};
+pub(crate) use settings::{put_setting, setting};
 pub(crate) use trouble::{in_background, io_trouble, sql_trouble};
 pub(crate) use words::{now, parsed, time, unreadable, unworded, worded};
 pub(crate) use writer::Writer;
@@ -64,7 +68,11 @@ impl Store {
             Ok(Self { inner: Arc::new(Inner { writer, readers, _lock: lock }) })
         });
         let store = store.await?;
-        store.write(|transaction| ActivityRow::prune(transaction, now())).await?;
+        let prune = |transaction: &Transaction<'_>| {
+            ActivityRow::prune(transaction, now())?;
+            SavedPlan::prune(transaction, now())
+        };
+        store.write(prune).await?;
         Ok(store)
     }
 

@@ -169,3 +169,50 @@ async fn nobody_else_may_read_what_is_kept() {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
 }
+
+fn plan(days_old: i64) -> SavedPlan {
+    let made_at = now() - jiff::SignedDuration::from_hours(24 * days_old);
+    let view = serde_json::json!({
+        "id": crate::PlanId::new(), "deed": "purge", "title": "Purge", "profile": crate::ProfileId::new(),
+        "profileName": "orders", "environment": "local", "queue": "dead", "madeAt": made_at, "tookMs": 1, "lines": [],
+        "messages": 1, "willAct": 1, "duplicates": 0, "takesS": null, "toProfileName": null, "removesOriginal": true,
+        "hazards": [], "stripped": [], "cost": null, "warnings": [], "typed": null, "writesLocked": false,
+        "blocked": null,
+    });
+    let ask = crate::DeedAsk::Purge { queue: "dead".into() };
+    SavedPlan { number: 0, view: serde_json::from_value(view).unwrap(), ask, ready: Some(1), started: None }
+}
+
+#[tokio::test]
+async fn plans_are_kept_two_hundred_at_a_time_and_thirty_days() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    for age in [31, 29] {
+        store.keep_plan(plan(age)).await.unwrap();
+    }
+    let numbers = async || -> Vec<_> { store.plans(None).await.unwrap().iter().map(|plan| plan.number).collect() };
+    assert_eq!(numbers().await, [2], "what is too old is not kept");
+    for _ in 0..200 {
+        store.keep_plan(plan(0)).await.unwrap();
+    }
+    assert_eq!(numbers().await, (3..=202).rev().collect::<Vec<_>>(), "newest first, and numbers are not used again");
+}
+
+#[tokio::test]
+async fn plans_that_are_large_make_room_for_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).await.unwrap();
+    let large = |mebibytes: usize| {
+        let mut plan = plan(0);
+        plan.view.title = "x".repeat(mebibytes << 20);
+        plan
+    };
+    for mebibytes in [30, 30, 1, 70] {
+        store.keep_plan(large(mebibytes)).await.unwrap();
+    }
+    assert_eq!(
+        store.plans(None).await.unwrap().iter().map(|plan| plan.number).collect::<Vec<_>>(),
+        [4],
+        "the newest stays"
+    );
+}

@@ -92,7 +92,7 @@ async fn a_target_deleted_half_way_leaves_the_original() {
     ground.lay(1, 0);
     let capture = ground.peek(1).await.capture;
     let view = ground.plan_redrive(capture, vec![1]).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
     ground.sandbox.delete_queue("work");
@@ -110,7 +110,7 @@ async fn a_refused_message_is_put_back_where_giving_back_destroys() {
     while ground.sandbox.consume("dead").is_some() {}
     ground.lay(1, 9);
     let view = ground.plan_redrive(looked.capture.unwrap(), vec![1]).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
     ground.sandbox.delete_queue("work");
@@ -127,7 +127,7 @@ async fn a_source_deleted_half_way_is_told() {
     ground.lay(2, 0);
     let capture = ground.peek(2).await.capture;
     let view = ground.plan_redrive(capture, vec![1, 2]).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
     ground.sandbox.delete_queue("dead");
@@ -143,7 +143,7 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
     ground.lay(1_500, 0);
     let capture = ground.peek(1_500).await.capture;
     let view = ground.plan_redrive(capture, (1..=1_500).collect()).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
     fill_store(&ground).await;
@@ -204,7 +204,7 @@ async fn a_job_that_nobody_runs_is_settled_when_its_connection_opens() {
     ground.lay(2, 0);
     let capture = ground.peek(2).await.capture;
     let view = ground.plan_redrive(capture, vec![1, 2]).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
     drop(undertaking);

@@ -89,7 +89,7 @@ async fn a_job_that_ended_meanwhile_is_not_called_interrupted() {
     ground.lay(1, 0);
     let capture = ground.peek(1).await.capture;
     let view = ground.plan_redrive(capture, vec![1]).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
     let job = undertaking.record.id;
     ground.workbench.inner.jobs.settle().await.unwrap();

@@ -5,8 +5,8 @@ use sandbox::{ExchangeKind, Fault, QueueSetup};
 
 use super::ground::{Ground, first, redrive};
 use crate::{
-    Answer, AnswerFor, Canary, Deed, DeedAsk, Environment, Error, JobState, MessageState, RefusedCode, Resume,
-    Selection, SendOptions, Sending, TargetChoice,
+    Answer, AnswerFor, Canary, Deed, DeedAsk, Environment, Error, JobState, KeepLimits, Kept, MessageState,
+    RefusedCode, Resume, Selection, SendOptions, Sending, TargetChoice,
 };
 
 fn to(queue: &str) -> TargetChoice {
@@ -122,6 +122,28 @@ async fn a_discard_is_undone_from_its_copies() {
 }
 
 #[tokio::test]
+async fn a_job_whose_copies_were_dropped_cannot_be_undone_and_says_so() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    let discard = DeedAsk::Discard { from: Selection::First { queue: "dead".into(), n: None } };
+    let job = ground.run(ground.plan(discard).await).await;
+    let until = match ground.workbench.capture(job.capture.unwrap()).await.unwrap().kept {
+        Kept::Until { at } => at,
+        other => panic!("{other:?}"),
+    };
+    let ended = job.ended_at.unwrap();
+    assert_eq!(until.duration_since(ended).as_hours(), 30 * 24, "they are kept from the end of the job on");
+
+    let plan = ground.plan(DeedAsk::Undo { job: job.id }).await;
+    ground.workbench.set_keep_limits(KeepLimits { bytes: 0, ..KeepLimits::default() }).await.unwrap();
+    let undo = ground.workbench.make_plan(ground.profile, DeedAsk::Undo { job: job.id }).await.unwrap_err();
+    assert!(matches!(undo, Error::Refused { code: RefusedCode::CopiesGone, .. }), "{undo:?}");
+    assert_eq!(undo.to_string(), "the copies of job 1 are not kept any more");
+    let again = ground.workbench.reopen_plan(plan.id).await.unwrap();
+    assert_eq!(again.changes[0].words, "the copies of job 1 are not kept any more");
+}
+
+#[tokio::test]
 async fn chosen_messages_are_discarded_and_their_twins_stay() {
     let ground = Ground::new().await;
     ground.lay_one("twin", 0);
@@ -163,7 +185,7 @@ async fn a_purge_whose_program_died_is_not_called_done() {
     let ground = Ground::new().await;
     ground.lay(5, 0);
     let view = ground.plan(DeedAsk::Purge { queue: "dead".into() }).await;
-    let plan = ground.workbench.inner.jobs.find_plan(view.id).unwrap();
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
     let undertaking = ground.workbench.write_down(&plan, "by typing the queue's name").await.unwrap();
     let job = undertaking.record.id;
     drop(undertaking);

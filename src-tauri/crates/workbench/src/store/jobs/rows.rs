@@ -94,8 +94,8 @@ pub(super) fn place(transaction: &Transaction<'_>, broker: &str, queue: &str) ->
 
 /// A job's number, and the place of the messages that it binds.
 #[derive(Debug, Clone, Copy)]
-struct Number {
-    job: u64,
+pub(super) struct Number {
+    pub(super) job: u64,
     place: Option<i64>,
 }
 
@@ -176,7 +176,7 @@ fn write_moved(transaction: &Transaction<'_>, job: u64, moved: &[Moved]) -> rusq
     Ok(())
 }
 
-fn number_of(connection: &Connection, job: JobId) -> rusqlite::Result<Number> {
+pub(super) fn number_of(connection: &Connection, job: JobId) -> rusqlite::Result<Number> {
     let mut statement = connection.prepare_cached("SELECT number, place FROM job WHERE id = ?1")?;
     statement.query_row([job.to_string()], |row| Ok(Number { job: row.get(0)?, place: row.get(1)? }))
 }
@@ -309,17 +309,6 @@ impl Store {
             let number = number_of(connection, job)?.job;
             let sql = format!("SELECT stored FROM job_row WHERE job = ?1 AND {which} ORDER BY stored");
             connection.prepare_cached(&sql)?.query_map([number], |row| row.get(0))?.collect()
-        })
-        .await
-    }
-
-    /// Notes that these were found again where they came from.
-    pub(crate) async fn note_bounced(&self, job: JobId, numbers: Vec<u64>) -> Result<()> {
-        self.write(move |transaction| {
-            let number = number_of(transaction, job)?.job;
-            let sql = "UPDATE job_row SET bounced = 1 WHERE job = ?1 AND n = ?2 AND state = 'done'";
-            let mut statement = transaction.prepare_cached(sql)?;
-            numbers.iter().try_for_each(|n| statement.execute(params![number, n]).map(drop))
         })
         .await
     }
