@@ -243,6 +243,10 @@ impl Machine {
         self.send_what_is_at_hand();
         self.read_on();
         self.make_batch();
+        // One that ended at once, because nothing can be written down any more, leaves its turn to the next.
+        while self.batches.is_empty() && !self.pending.is_empty() && !self.is_reading() {
+            self.make_batch();
+        }
         // A batch that was just made may allow to read on, or be the last thing to wait for.
         self.read_on();
         if self.is_idle() {
