@@ -137,6 +137,8 @@ pub(crate) struct Machine {
     /// Rows whose last step is written with the next commit.
     riding: Vec<usize>,
     halt: Option<Halt>,
+    /// Why nothing can be sent for now.
+    waits: Option<String>,
     /// The journal takes nothing: nothing more is sent.
     mute: bool,
     /// The queue gave everything, or as much as may be read.
@@ -187,6 +189,7 @@ impl Machine {
             commit_last: 0,
             riding: Vec::new(),
             halt: None,
+            waits: None,
             mute: false,
             read_out: None,
             tally: HashMap::new(),
@@ -298,6 +301,11 @@ impl Machine {
 
     pub(crate) fn halt(&self) -> Option<&Halt> {
         self.halt.as_ref()
+    }
+
+    /// Why nothing could be sent for now, where that is what halted it.
+    pub(crate) fn waits(&self) -> Option<&str> {
+        self.waits.as_deref()
     }
 
     /// Why reading ended by itself, if it did.

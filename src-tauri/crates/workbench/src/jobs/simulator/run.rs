@@ -256,7 +256,7 @@ impl Life<'_> {
             return PublishOutcome::Unknown("cut".into());
         }
         if self.scenario.faults {
-            match self.chance.below(24) {
+            match self.chance.below(26) {
                 0 => return PublishOutcome::Unroutable,
                 1 => return PublishOutcome::Refused("no".into()),
                 2 => return PublishOutcome::Unknown("no answer; it did not arrive".into()),
@@ -264,6 +264,7 @@ impl Life<'_> {
                     self.publish(message);
                     return PublishOutcome::Unknown("no answer; it arrived".into());
                 }
+                4 | 5 => return PublishOutcome::NotSent("an alarm".into()),
                 _ => {}
             }
         }
