@@ -80,6 +80,8 @@ pub(crate) struct Work {
     pub(crate) next_n: u64,
     /// Messages that may be met and are no part of this run: how often each key.
     pub(crate) leave: HashMap<MessageKey, u64>,
+    /// The twin numbers of the job's messages that are open besides.
+    pub(crate) taken: HashMap<MessageKey, Vec<u64>>,
     /// Giving back may destroy: everything that is read is copied before more is read.
     pub(crate) wary: bool,
     pub(crate) limits: Limits,
@@ -175,7 +177,7 @@ impl Machine {
             work: work.quest,
             wary: work.wary,
             limits: work.limits,
-            rows: Rows::default(),
+            rows: Rows::beside(work.taken),
             next_n: work.next_n,
             wanted: HashMap::new(),
             wanted_count: 0,

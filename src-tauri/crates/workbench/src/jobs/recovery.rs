@@ -206,6 +206,7 @@ impl Workbench {
             rows: Vec::new(),
             next_n,
             leave: HashMap::new(),
+            taken: HashMap::new(),
             wary: false,
             limits: if n > Limits::LOOK.hold_messages_max { Limits::COUNT } else { Limits::LOOK },
         });

@@ -48,6 +48,7 @@ pub(super) fn run(seed: u64, scenario: &Scenario, crash_at: Option<u64>) -> u64 
         next_n: scenario.rows.len() as u64 + 1,
         rows: scenario.rows.clone(),
         leave: HashMap::new(),
+        taken: HashMap::new(),
         wary: scenario.is_wary(),
         limits: scenario.limits,
     };
@@ -249,6 +250,7 @@ impl Life<'_> {
             }
         }
         self.world.write(rows);
+        laws::check_twins(&self.world);
     }
 
     fn try_to_publish(&mut self, message: &ToPublish) -> PublishOutcome {
@@ -316,6 +318,7 @@ impl Life<'_> {
                 rows: answered,
                 next_n,
                 leave: HashMap::new(),
+                taken: HashMap::new(),
                 wary: self.scenario.is_wary(),
                 limits: self.scenario.limits,
             };
@@ -352,6 +355,7 @@ impl Life<'_> {
             next_n: self.world.journal.keys().max().copied().unwrap_or(0) + 1 + u64::from(!leave.is_empty()),
             rows: again,
             leave,
+            taken: twins_of(journal.iter().filter(|row| row.is_open())),
             wary: self.scenario.is_wary(),
             limits: self.scenario.limits,
         };
@@ -434,4 +438,12 @@ impl Life<'_> {
         });
         answered.collect()
     }
+}
+
+fn twins_of<'a>(rows: impl Iterator<Item = &'a Row>) -> HashMap<MessageKey, Vec<u64>> {
+    let mut twins: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        twins.entry(row.key.clone()).or_default().push(row.twin);
+    }
+    twins
 }
