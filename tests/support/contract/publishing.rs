@@ -103,7 +103,9 @@ pub async fn a_missing_exchange_refuses_and_the_next_batch_goes_on(fixture: &imp
     for (n, body) in [(0, "before"), (2, "after")] {
         match &outcomes[n] {
             PublishOutcome::Confirmed => assert!(arrived.contains(&body.to_owned()), "`{body}` was confirmed"),
-            PublishOutcome::Refused(_) | PublishOutcome::NotSent(_) => assert!(!arrived.contains(&body.to_owned()), "`{body}` was refused"),
+            PublishOutcome::Refused(_) | PublishOutcome::NotSent(_) => {
+                assert!(!arrived.contains(&body.to_owned()), "`{body}` was refused")
+            }
             PublishOutcome::Unknown(_) => {}
             PublishOutcome::Unroutable => panic!("`{body}` has a queue"),
         }
