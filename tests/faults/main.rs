@@ -56,7 +56,7 @@ macro_rules! faults {
             use support::Version;
 
             use crate::ground::Kind;
-            use crate::{alarms, company, cuts, denials, kills, silences, some, stores, tested, upheavals};
+            use crate::{alarms, cuts, denials, kills, silences, some, tested, upheavals};
 
             const ONE: [Kind; 2] = [Kind::$one, Kind::$other];
             const OTHER: [Kind; 2] = [Kind::$other, Kind::$one];
@@ -144,56 +144,6 @@ macro_rules! faults {
                 })
                 .await;
             }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn a_second_redrive_of_a_queue_is_refused() {
-                tested(async {
-                    for kind in some(OTHER) {
-                        company::on_one_queue(Version::$version, kind).await;
-                    }
-                })
-                .await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn two_programs_redrive_two_queues_at_once() {
-                tested(async {
-                    for kind in some(ONE) {
-                        company::on_two_queues(Version::$version, kind).await;
-                    }
-                })
-                .await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn a_redrive_is_paused_and_stopped_by_another_program() {
-                tested(async {
-                    for kind in some(OTHER) {
-                        company::told_by_another(Version::$version, kind).await;
-                    }
-                })
-                .await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn a_full_store_ends_a_redrive_before_anything_is_lost() {
-                tested(async {
-                    for kind in some(ONE) {
-                        stores::full(Version::$version, kind).await;
-                    }
-                })
-                .await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn a_damaged_store_is_refused_and_the_broker_not_touched() {
-                tested(async {
-                    for kind in some(OTHER) {
-                        stores::damaged(Version::$version, kind).await;
-                    }
-                })
-                .await;
-            }
         }
     };
 }
@@ -204,6 +154,64 @@ faults!(v3_10, V3_10, Classic, Quorum);
 faults!(v4_3, V4_3, Quorum, Classic);
 #[cfg(not(debian))]
 faults!(own, Own, Classic, Quorum);
+
+/// What is of our own making, and the same on every broker.
+mod newest {
+    use support::Version;
+
+    use crate::ground::Kind;
+    use crate::{company, some, stores, tested};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_second_redrive_of_a_queue_is_refused() {
+        tested(async {
+            for kind in some([Kind::Classic, Kind::Quorum]) {
+                company::on_one_queue(Version::NEWEST, kind).await;
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn two_programs_redrive_two_queues_at_once() {
+        tested(async {
+            for kind in some([Kind::Quorum, Kind::Classic]) {
+                company::on_two_queues(Version::NEWEST, kind).await;
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_redrive_is_paused_and_stopped_by_another_program() {
+        tested(async {
+            for kind in some([Kind::Classic, Kind::Quorum]) {
+                company::told_by_another(Version::NEWEST, kind).await;
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_full_store_ends_a_redrive_before_anything_is_lost() {
+        tested(async {
+            for kind in some([Kind::Quorum, Kind::Classic]) {
+                stores::full(Version::NEWEST, kind).await;
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_damaged_store_is_refused_and_the_broker_not_touched() {
+        tested(async {
+            for kind in some([Kind::Classic, Kind::Quorum]) {
+                stores::damaged(Version::NEWEST, kind).await;
+            }
+        })
+        .await;
+    }
+}
 
 /// Only this one carries the count of failures from one queue into another.
 #[cfg(debian)]
