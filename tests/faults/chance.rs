@@ -22,16 +22,25 @@ pub(crate) struct Form {
     pub(crate) messages: usize,
     pub(crate) kills: usize,
     pub(crate) cuts: usize,
-    /// Restarts of the broker, and deletions of the target.
+    /// Restarts of the broker, deletions of the target, and whatever else takes long.
     pub(crate) upheavals: usize,
+    /// How many kinds of queues such a test has.
+    pub(crate) kinds: usize,
     /// How long all of one test may take.
     pub(crate) test_wait: Duration,
 }
 
 impl Form {
-    const SHORT: Self = Self { messages: 1_500, kills: 2, cuts: 2, upheavals: 1, test_wait: Duration::from_secs(400) };
-    const LONG: Self =
-        Self { messages: 20_000, kills: 50, cuts: 50, upheavals: 5, test_wait: Duration::from_secs(3 * 60 * 60) };
+    const SHORT: Self =
+        Self { messages: 1_500, kills: 2, cuts: 2, upheavals: 1, kinds: 1, test_wait: Duration::from_secs(400) };
+    const LONG: Self = Self {
+        messages: 20_000,
+        kills: 50,
+        cuts: 50,
+        upheavals: 5,
+        kinds: 2,
+        test_wait: Duration::from_secs(3 * 60 * 60),
+    };
 
     /// The one that the environment asks for.
     pub(crate) fn chosen() -> Self {

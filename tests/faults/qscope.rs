@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -17,11 +18,15 @@ use crate::chance::Chance;
 /// How long a command may take to end by itself, also where the broker says nothing any more.
 const END_WAIT: Duration = Duration::from_secs(180);
 
+/// Without the signal that would end it, a write into a file that is too large fails. One block has 512 bytes.
+const LITTLE_ROOM: &str = r#"trap '' XFSZ; ulimit -f "$0" && exec "$@""#;
+
 /// A user's data folder, and the command line on it. Kept where the test fails.
 #[derive(Debug)]
 pub(crate) struct Qscope {
     home: Option<TempDir>,
     program: PathBuf,
+    started: AtomicU64,
 }
 
 /// A command that runs. Killed when dropped.
@@ -30,6 +35,7 @@ pub(crate) struct Run {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     seen: Vec<String>,
+    said: PathBuf,
     began: Instant,
 }
 
@@ -39,6 +45,8 @@ pub(crate) struct Ended {
     /// `None`: it was killed.
     pub(crate) code: Option<i32>,
     lines: Vec<String>,
+    /// What it said to people: warnings, and why it failed.
+    pub(crate) said: String,
     pub(crate) took: Duration,
 }
 
@@ -71,7 +79,7 @@ impl Qscope {
     pub(crate) fn new(password: &str) -> Self {
         let home = tempfile::Builder::new().prefix("queuescope-faults-").tempdir().expect("a folder can be made");
         fs::write(home.path().join("password"), password).expect("a folder of ours can be written to");
-        Self { home: Some(home), program: program() }
+        Self { home: Some(home), program: program(), started: AtomicU64::new(0) }
     }
 
     fn home(&self) -> &Path {
@@ -84,8 +92,19 @@ impl Qscope {
 
     /// Starts a command.
     pub(crate) fn start(&self, arguments: &[&str]) -> Run {
-        let said = File::options().create(true).append(true).open(self.home().join("said.log"));
-        let mut command = Command::new(&self.program);
+        self.start_by(Command::new(&self.program), arguments)
+    }
+
+    /// Starts a command for which no file may be larger than that: it is told that a write failed, as by a full disk.
+    pub(crate) fn start_in(&self, blocks: u64, arguments: &[&str]) -> Run {
+        let mut command = Command::new("sh");
+        command.args(["-c", LITTLE_ROOM]).arg(blocks.to_string()).arg(&self.program);
+        self.start_by(command, arguments)
+    }
+
+    fn start_by(&self, mut command: Command, arguments: &[&str]) -> Run {
+        let said = self.home().join(format!("said-{}.log", self.started.fetch_add(1, Ordering::Relaxed)));
+        let log = File::create(&said).expect("a folder of ours can be written to");
         command.arg("--data-dir").arg(self.data()).arg("--json").args(arguments);
         command
             .env("QUEUESCOPE_PASSWORD_FILE", self.home().join("password"))
@@ -94,10 +113,10 @@ impl Qscope {
             .env("HOME", self.home())
             .env("LANG", "C.UTF-8")
             .env("TZ", "UTC");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(said.expect("a folder of ours can be written to"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.kill_on_drop(true).spawn().expect("the program can be started");
         let stdout = child.stdout.take().expect("its output is piped");
-        Run { child, lines: BufReader::new(stdout).lines(), seen: Vec::new(), began: Instant::now() }
+        Run { child, lines: BufReader::new(stdout).lines(), seen: Vec::new(), said, began: Instant::now() }
     }
 
     /// Runs a command to its end.
@@ -139,7 +158,8 @@ impl Run {
     pub(crate) async fn end(mut self) -> Ended {
         while self.line().await.is_some() {}
         let status = within(END_WAIT, "qscope ends", self.child.wait()).await.expect("it can be waited for");
-        Ended { code: status.code(), lines: self.seen, took: self.began.elapsed() }
+        let said = fs::read_to_string(&self.said).expect("what it said was kept");
+        Ended { code: status.code(), lines: self.seen, said, took: self.began.elapsed() }
     }
 
     /// `kill -9`, unless it ended before.

@@ -13,6 +13,8 @@ use crate::qscope::{Qscope, Summary};
 
 /// A job is over after so many resumes, or never.
 const RESUMES_MAX: usize = 12;
+/// And after so many answers.
+const ANSWERS_MAX: usize = 60;
 /// One resume in so many is killed.
 const KILLED_IN: u64 = 2;
 const KILLS_MAX: usize = 4;
@@ -113,6 +115,23 @@ pub(crate) async fn go_on(ground: &Ground, qscope: &Qscope, pace: Pace, chance: 
         }
     }
     panic!("{RESUMES_MAX} resumes do not finish it: {:?}", qscope.jobs().await)
+}
+
+/// Brings a job to its end: what is open is answered as recommended, and left as it is where nothing is.
+pub(crate) async fn settle(qscope: &Qscope, job: u64) -> Summary {
+    let number = job.to_string();
+    for n in 0..ANSWERS_MAX {
+        let now = qscope.show(job).await;
+        laws::adds_up(&now);
+        match now.state.as_str() {
+            "finished" => return now,
+            // It answers some hundreds at once.
+            "needsAnswer" if n == 0 => qscope.run(&["jobs", "resolve", &number, "--recommended"]).await,
+            "needsAnswer" => qscope.run(&["jobs", "resolve", &number, "--answer", "leave"]).await,
+            _ => qscope.run(&["jobs", "resume", &number]).await,
+        };
+    }
+    panic!("it does not end: {:?}", qscope.jobs().await)
 }
 
 fn is_half_way(qscope: &Qscope, job: &Summary) -> bool {

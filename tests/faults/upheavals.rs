@@ -1,8 +1,6 @@
 //! The broker is restarted at a random instant of a redrive, or the target is deleted when some of it has arrived.
 
-use std::time::Duration;
-
-use support::{Rabbit, Version, say, within};
+use support::{Rabbit, Version, say};
 
 use crate::chance::{Chance, Form};
 use crate::ground::{Ground, Kind, SOURCE, TARGET, Tally};
@@ -15,7 +13,6 @@ const UNCOUNTED_MAX: u64 = 500;
 
 /// `qscope jobs resolve` answers some hundreds at once.
 const ANSWERS_MAX: usize = 50;
-const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 pub(crate) async fn restarts(version: Version) {
     let form = Form::chosen();
@@ -53,13 +50,7 @@ pub(crate) async fn deletions(version: Version, kind: Kind) {
         let mut run = ground.redrive(&qscope);
         run.line().await.expect("a redrive says its job first");
         // Chosen by messages and not by time: they arrive in a small part of it.
-        let enough = chance.below(form.messages as u64 * 2 / 3);
-        let arriving = async {
-            while ground.depths().await.1 <= enough {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        within(pace.whole * 4, "the messages arrive", arriving).await;
+        ground.arrive(chance.below(form.messages as u64 * 2 / 3)).await;
         let deleted = ground.delete_target().await;
         let job = run.end().await.summary().expect("a redrive says what it did");
         ground.hang_up();

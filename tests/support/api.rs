@@ -54,6 +54,12 @@ impl Api {
         protocols.iter().all(|protocol| listeners.iter().any(|listener| listener["protocol"] == **protocol))
     }
 
+    /// Whether one of its nodes says that it has too little memory.
+    pub(crate) async fn has_memory_alarm(&self) -> bool {
+        let nodes = self.get(&["nodes"]).await;
+        nodes.as_array().is_some_and(|nodes| nodes.iter().any(|node| node["mem_alarm"] == true))
+    }
+
     /// Any object of the API, as JSON.
     pub async fn get(&self, path: &[&str]) -> Json {
         self.must(Method::GET, path, None).await.json().await.expect("the API answers JSON")

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
 };
 use lapin::protocol::basic::AMQPProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
@@ -127,6 +128,17 @@ impl Client {
         let options = QueueBindOptions::default();
         let bound = self.channel.queue_bind(short(queue), short(exchange), short(key), options, arguments(with));
         call(&format!("bind `{queue}` to `{exchange}`"), bound).await;
+    }
+
+    pub async fn unbind(&self, queue: &str, exchange: &str, key: &str) {
+        let unbound = self.channel.queue_unbind(short(queue), short(exchange), short(key), FieldTable::default());
+        call(&format!("unbind `{queue}` from `{exchange}`"), unbound).await;
+    }
+
+    /// Deletes a queue with all that is in it. How many were ready.
+    pub async fn delete(&self, queue: &str) -> u32 {
+        let options = QueueDeleteOptions::default();
+        call(&format!("delete queue `{queue}`"), self.channel.queue_delete(short(queue), options)).await
     }
 
     /// From one exchange to another.

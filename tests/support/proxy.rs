@@ -150,11 +150,12 @@ async fn connect(client: TcpStream, target: u16, shared: Arc<Shared>) {
     let (from_server, mut to_server) = server.into_split();
     let forth = pump(from_client, &mut to_server, Direction::ToBroker, &shared);
     let back = pump(from_server, &mut to_client, Direction::FromBroker, &shared);
-    let polite = tokio::select! {
-        polite = async move { tokio::join!(forth, back) } => polite == (true, true),
-        _ = weather.wait_for(|weather| weather.cuts != cuts) => false,
+    // A way that broke off takes the other one along at once, as a network does; one that ended politely does not.
+    let ended = tokio::select! {
+        ended = async move { tokio::try_join!(forth, back) } => ended.map(drop),
+        _ = weather.wait_for(|weather| weather.cuts != cuts) => Err(BrokeOff),
     };
-    if !polite {
+    if ended.is_err() {
         for half in [to_client, to_server] {
             reset(half.as_ref());
             // Dropped, it would say goodbye first.
@@ -169,17 +170,26 @@ fn reset(stream: &TcpStream) {
     stream.set_zero_linger().ok();
 }
 
-/// Passes bytes one way until that way ends. `false`: it did not end politely.
-async fn pump(mut from: OwnedReadHalf, to: &mut OwnedWriteHalf, direction: Direction, shared: &Shared) -> bool {
+/// A connection did not end politely.
+#[derive(Debug)]
+struct BrokeOff;
+
+/// Passes bytes one way until that way ends.
+async fn pump(
+    mut from: OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    direction: Direction,
+    shared: &Shared,
+) -> Result<(), BrokeOff> {
     let mut weather = shared.weather.subscribe();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         if weather.wait_for(|weather| !weather.frozen).await.is_err() {
-            return false;
+            return Err(BrokeOff);
         }
-        let Ok(read) = from.read(&mut buffer).await else { return false };
+        let read = from.read(&mut buffer).await.map_err(|_| BrokeOff)?;
         if read == 0 {
-            return to.shutdown().await.is_ok();
+            return to.shutdown().await.map_err(|_| BrokeOff);
         }
         let now = *weather.borrow();
         if !now.delay.is_zero() {
@@ -187,22 +197,20 @@ async fn pump(mut from: OwnedReadHalf, to: &mut OwnedWriteHalf, direction: Direc
         }
         // It may have frozen while we read: these bytes wait as well.
         if weather.wait_for(|weather| !weather.frozen).await.is_err() {
-            return false;
+            return Err(BrokeOff);
         }
         if weather.borrow().deaf && direction == Direction::FromBroker {
             continue;
         }
         let left = &shared.left[direction as usize];
         let allowed = usize::try_from(left.load(Ordering::SeqCst)).unwrap_or(usize::MAX).min(read);
-        if to.write_all(&buffer[..allowed]).await.is_err() {
-            return false;
-        }
+        to.write_all(&buffer[..allowed]).await.map_err(|_| BrokeOff)?;
         shared.passed[direction as usize].fetch_add(allowed as u64, Ordering::SeqCst);
         if left.load(Ordering::SeqCst) != u64::MAX && left.fetch_sub(allowed as u64, Ordering::SeqCst) == allowed as u64
         {
             left.store(u64::MAX, Ordering::SeqCst);
             shared.weather.send_modify(|weather| weather.cuts += 1);
-            return false;
+            return Err(BrokeOff);
         }
     }
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
-use crate::{Api, Authority, Vhost, install_crypto, say};
+use crate::{Api, Authority, Vhost, eventually, install_crypto, say, within};
 use root::{Folder, Root};
 
 /// How long a broker may take to start, also on a busy machine.
@@ -22,6 +22,12 @@ const START_WAIT: Duration = Duration::from_secs(90);
 /// How long it may take to end when asked kindly. 3.10 takes 6 seconds.
 const STOP_WAIT: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long its own command line may take.
+const CONTROL_WAIT: Duration = Duration::from_secs(60);
+/// How much memory it may have.
+const MEMORY: &str = "1GB";
+/// It has more at once.
+const MEMORY_TOO_LITTLE: &str = "1MB";
 const LOG_SHOWN_BYTES: usize = 6_000;
 
 /// The certificate that every broker of one test process shows comes from here.
@@ -221,6 +227,27 @@ impl Rabbit {
         self.become_ready().await;
     }
 
+    /// Lets it have less memory than it has already: it takes no messages until [`Self::clear_memory_alarm`].
+    pub async fn raise_memory_alarm(&self) {
+        self.control(&["set_vm_memory_high_watermark", "absolute", MEMORY_TOO_LITTLE]).await;
+        eventually("the memory alarm is raised", async || self.api().has_memory_alarm().await).await;
+    }
+
+    pub async fn clear_memory_alarm(&self) {
+        self.control(&["set_vm_memory_high_watermark", "absolute", MEMORY]).await;
+        eventually("the memory alarm is cleared", async || !self.api().has_memory_alarm().await).await;
+    }
+
+    /// Runs its own command line on it.
+    async fn control(&self, arguments: &[&str]) {
+        let command = self.root.control(&self.folder, &environment(&self.folder.inside, self.ports), arguments);
+        let mut command = tokio::process::Command::from(command);
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        let ended = within(CONTROL_WAIT, "rabbitmqctl", command.output()).await.expect("a shell is there");
+        let said = [ended.stdout, ended.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+        assert!(ended.status.success(), "rabbitmqctl {arguments:?}: {said:?}");
+    }
+
     /// Ends it at once, as a power cut would, and throws its data away.
     pub fn kill(&self) {
         if let Some(mut process) = self.taken() {
@@ -310,7 +337,7 @@ fn write_files(root: &Root, folder: &Folder, ports: Ports, lines: &[&str], names
              management.tcp.port = {management}\n\
              stream.listeners.tcp.1 = 127.0.0.1:{stream}\n\
              disk_free_limit.absolute = 200MB\n\
-             vm_memory_high_watermark.absolute = 1GB\n\
+             vm_memory_high_watermark.absolute = {MEMORY}\n\
              {}{}\n",
             root.configuration(),
             lines.join("\n"),
@@ -344,6 +371,9 @@ fn environment(inside: &str, ports: Ports) -> Vec<(&'static str, String)> {
         ("ERL_EPMD_PORT", ports.epmd.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
         ("RABBITMQ_DIST_PORT", ports.distribution.to_string()),
+        // Else it is reckoned from the broker's own, and may be none.
+        ("RABBITMQ_CTL_DIST_PORT_MIN", "32768".into()),
+        ("RABBITMQ_CTL_DIST_PORT_MAX", "60999".into()),
         ("ERL_CRASH_DUMP_SECONDS", "0".into()),
         // Without a shell in between, so that the signal reaches the broker.
         ("RABBITMQ_ALLOW_INPUT", "1".into()),

@@ -39,7 +39,9 @@ async fn is_true(client: &Client, queue: &str, bodies: &[String], outcomes: &[Pu
         let is_there = arrived.contains(body);
         match outcome {
             PublishOutcome::Confirmed => assert!(is_there, "`{body}` was confirmed and is lost"),
-            PublishOutcome::Refused(why) => assert!(!is_there, "`{body}` was refused ({why}) and is there"),
+            PublishOutcome::Refused(why) | PublishOutcome::NotSent(why) => {
+                assert!(!is_there, "`{body}` was not sent ({why}) and is there");
+            }
             PublishOutcome::Unroutable => panic!("`{body}` has a queue"),
             PublishOutcome::Unknown(_) => {}
         }
@@ -162,7 +164,7 @@ async fn a_broker_that_goes_and_comes_back_is_reached_again() {
     let gone = within(SILENCE_WAIT, "opening", broker.publisher(Order::Any)).await;
     if let Ok(publisher) = gone {
         let outcomes = within(SILENCE_WAIT, "publishing", publisher.publish(vec![to_queue("orders", "lost?")])).await;
-        assert!(matches!(outcomes[..], [PublishOutcome::Unknown(_) | PublishOutcome::Refused(_)]), "{outcomes:?}");
+        assert!(matches!(outcomes[..], [PublishOutcome::Unknown(_) | PublishOutcome::NotSent(_)]), "{outcomes:?}");
     }
     rabbit.resume().await;
     let live = health.wait_for(|health| *health == Health::Live);
@@ -248,7 +250,7 @@ async fn a_broker_with_an_alarm_says_that_it_blocks() {
     };
     let together = async { tokio::join!(publishing, blocked) };
     let (outcomes, why) = within(SILENCE_WAIT, "publishing while blocked", together).await;
-    assert!(matches!(outcomes[..], [PublishOutcome::Unknown(_) | PublishOutcome::Refused(_)]), "{outcomes:?}");
+    assert!(matches!(outcomes[..], [PublishOutcome::Unknown(_) | PublishOutcome::NotSent(_)]), "{outcomes:?}");
     assert!(why.contains("disk"), "it says why: {why}");
     assert_eq!(broker.depth(&"orders".into()).await.map(|depth| depth.ready).ok(), Some(0), "reading goes on");
 }

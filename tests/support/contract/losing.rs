@@ -85,7 +85,9 @@ pub async fn a_cut_publisher_says_unknown_rather_than_guess(fixture: &impl Fixtu
             let is_there = arrived.contains(body);
             match outcome {
                 PublishOutcome::Confirmed => assert!(is_there, "`{body}` was confirmed and is lost"),
-                PublishOutcome::Refused(why) => assert!(!is_there, "`{body}` was refused ({why}) and is there"),
+                PublishOutcome::Refused(why) | PublishOutcome::NotSent(why) => {
+                    assert!(!is_there, "`{body}` was not sent ({why}) and is there");
+                }
                 PublishOutcome::Unroutable => panic!("`{body}` has a queue"),
                 PublishOutcome::Unknown(why) => assert!(!why.is_empty(), "it says why"),
             }

@@ -1,6 +1,7 @@
 //! The file system of an unpacked broker, and the ways into it: every way ends with the same shell, whose standard
 //! input is the broker's off switch.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -19,6 +20,8 @@ kill $watch 2>/dev/null
 if [ -e discard ]; then rm -rf ./* ./.[!.]*; fi
 exit $code
 "#;
+/// The broker's own command line, for a broker that runs.
+const CONTROL: &str = r#"exec "$CONTROL" "$@""#;
 /// Runs outside: takes the empty folder away, also where nobody is left to do it.
 const OUTER: &str = r#""$@"; code=$?; rmdir "$0" 2>/dev/null; exit $code"#;
 /// Everything is mounted in a namespace of its own, so that nothing is left to unmount.
@@ -45,6 +48,7 @@ pub(super) struct Root {
     entrance: Entrance,
     /// Inside.
     server: String,
+    control: String,
     epmd: String,
 }
 
@@ -72,9 +76,10 @@ impl Root {
         }
         let path = path.canonicalize().expect("the broker was unpacked");
         let server = below(&path, "usr/lib/rabbitmq/lib", "rabbitmq_server-", "sbin/rabbitmq-server");
+        let control = below(&path, "usr/lib/rabbitmq/lib", "rabbitmq_server-", "sbin/rabbitmqctl");
         let epmd = below(&path, "usr/lib/erlang", "erts-", "bin/epmd");
         let entrance = Entrance::choose(&path);
-        Self { path, entrance, server, epmd }
+        Self { path, entrance, server, control, epmd }
     }
 
     /// The version of the package, without Debian's own number: `4.3.6`.
@@ -114,35 +119,54 @@ impl Root {
 
     /// The command that runs the broker in the foreground until its standard input ends.
     pub(super) fn command(&self, folder: &Folder, environment: &[(&str, String)]) -> Command {
-        let mut variables: Vec<(&str, &str)> = vec![("SERVER", &self.server), ("EPMD", &self.epmd)];
-        variables.extend(environment.iter().map(|(name, value)| (*name, value.as_str())));
         let mut command = Command::new("sh");
-        command.args(["-c", OUTER]).arg(&folder.outside);
+        command.args(["-c", OUTER]).arg(&folder.outside).args(self.inside(folder, environment, INNER));
+        command
+    }
+
+    /// The broker's own command line with these arguments, for the broker that runs in that folder.
+    pub(super) fn control(&self, folder: &Folder, environment: &[(&str, String)], arguments: &[&str]) -> Command {
+        let mut command = Command::new("env");
+        command.args(self.inside(folder, environment, CONTROL)).arg("rabbitmqctl").args(arguments);
+        command
+    }
+
+    /// The words of a command that runs a script of the shell inside; what is added to them are the script's arguments.
+    fn inside(&self, folder: &Folder, environment: &[(&str, String)], script: &str) -> Vec<OsString> {
+        let mut variables = vec![("SERVER", &*self.server), ("CONTROL", &*self.control), ("EPMD", &*self.epmd)];
+        variables.extend(environment.iter().map(|(name, value)| (*name, value.as_str())));
+        let mut words: Vec<OsString> = Vec::new();
         match self.entrance {
             Entrance::Bubblewrap => {
-                command.arg("bwrap").arg("--ro-bind").arg(&self.path).arg("/").arg("--bind").arg(&folder.outside);
+                words.extend(["bwrap", "--ro-bind"].map(Into::into));
+                words.extend([self.path.clone().into(), "/".into(), "--bind".into(), folder.outside.clone().into()]);
                 // Not tied to its parent: that would be the thread of one test, which ends before the process.
-                command.args("/w --proc /proc --dev /dev --tmpfs /tmp --unshare-pid --unshare-ipc".split(' '));
-                command.args(["--new-session", "--clearenv"]);
+                words.extend(
+                    "/w --proc /proc --dev /dev --tmpfs /tmp --unshare-pid --unshare-ipc".split(' ').map(Into::into),
+                );
+                words.extend(["--new-session", "--clearenv"].map(Into::into));
                 for (name, value) in variables {
-                    command.args(["--setenv", name, value]);
+                    words.extend(["--setenv", name, value].map(Into::into));
                 }
-                command.args(["--chdir", "/w", "--", "/bin/sh", "-c", INNER]);
-                return command;
+                words.extend(["--chdir", "/w", "--", "/bin/sh", "-c", script].map(Into::into));
+                return words;
             }
             Entrance::Namespace => {
                 if !is_root() {
-                    command.args(["sudo", "-n"]);
+                    words.extend(["sudo", "-n"].map(Into::into));
                 }
-                command.args(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNT, "sh"]);
-                command.arg(&self.path).arg(&folder.outside);
+                words.extend(["unshare", "--mount", "--pid", "--fork", "--kill-child"].map(Into::into));
+                words.extend(["sh", "-c", MOUNT, "sh"].map(Into::into));
+                words.extend([self.path.clone().into(), folder.outside.clone().into()]);
             }
             Entrance::Chroot => {}
         }
-        command.arg("chroot").arg(&self.path).args(["/usr/bin/env", "-i"]);
-        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
-        command.args(["/bin/sh", "-c", &format!("cd {}\n{INNER}", folder.inside)]);
-        command
+        words.push("chroot".into());
+        words.push(self.path.clone().into());
+        words.extend(["/usr/bin/env", "-i"].map(Into::into));
+        words.extend(variables.iter().map(|(name, value)| format!("{name}={value}").into()));
+        words.extend(["/bin/sh".into(), "-c".into(), format!("cd {}\n{script}", folder.inside).into()]);
+        words
     }
 }
 

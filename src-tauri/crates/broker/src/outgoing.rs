@@ -119,6 +119,8 @@ pub enum PublishOutcome {
     Unroutable,
     /// The broker said no: full, not permitted, too large.
     Refused(String),
+    /// It did not leave this computer, and nothing would for now: the broker takes nothing, or the connection is gone.
+    NotSent(String),
     /// No answer: it may or may not be there.
     Unknown(String),
 }

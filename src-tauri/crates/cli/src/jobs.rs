@@ -43,7 +43,7 @@ pub(crate) async fn carry_out(
 pub(crate) async fn follow(session: &Session, job: JobId, of: u64) -> Result<JobView, Failure> {
     let began = Instant::now();
     let mut pause = LOOK_AGAIN_MIN;
-    let mut told = false;
+    let (mut told, mut is_alone) = (false, false);
     loop {
         let now = session.workbench.show_job(job).await?;
         match now.watching_until {
@@ -54,6 +54,13 @@ pub(crate) async fn follow(session: &Session, job: JobId, of: u64) -> Result<Job
             Some(until) if now.state != JobState::Running => session.out.progress(&watch_words(&now, until)),
             _ => show_progress(&session.out, &now, of, began.elapsed()),
         }
+        // It may have ended while it was looked at; looked at twice, it could not say so.
+        if now.elsewhere && is_alone {
+            session.out.progress_ends();
+            session.out.warn("could not write down how the job ended: the store takes nothing, the log says why");
+            return Ok(JobView { state: JobState::Interrupted, ..now });
+        }
+        is_alone = now.elsewhere;
         if session.stop.is_cancelled() && !told {
             told = true;
             // It may have ended at that very moment.

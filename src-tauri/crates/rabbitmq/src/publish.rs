@@ -35,6 +35,7 @@ const ALONE_BYTES: usize = 256 << 10;
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// And so much longer for each of these that is under way.
 const BYTES_PER_SECOND_MIN: usize = 1 << 20;
+const BLOCKED: &str = "the broker takes no messages for now, because of a memory or disk alarm";
 /// How long an alarm is waited out before the rest of a batch is called off.
 const BLOCKED_WAIT: Duration = Duration::from_secs(10);
 const BLOCKED_CHECK: Duration = Duration::from_millis(100);
@@ -76,7 +77,7 @@ impl Publisher for RabbitPublisher {
         let lane = &self.lanes[self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()];
         let (answer, answered) = oneshot::channel();
         if lane.send(Job::Publish { batch, answer }).await.is_err() {
-            return vec![PublishOutcome::Refused("not sent: the publisher is closed".into()); count];
+            return vec![PublishOutcome::NotSent("the publisher is closed".into()); count];
         }
         // The task answers always; without it nothing is known.
         answered.await.unwrap_or_else(|_| vec![PublishOutcome::Unknown("the publisher ended".into()); count])
@@ -171,7 +172,7 @@ impl Lane {
         while !waiting.is_empty() {
             if let Err(why) = self.ready().await {
                 for parcel in waiting.drain(..) {
-                    outcomes[parcel.n] = Some(PublishOutcome::Refused(format!("not sent: {why}")));
+                    outcomes[parcel.n] = Some(PublishOutcome::NotSent(why.clone()));
                 }
                 break;
             }
@@ -190,7 +191,7 @@ impl Lane {
         let deadline = Instant::now() + BLOCKED_WAIT;
         while self.shared.publishing.is_blocked().await {
             if Instant::now() >= deadline {
-                return Err("the broker takes no messages for now, because of a memory or disk alarm".into());
+                return Err(BLOCKED.into());
             }
             tokio::time::sleep(BLOCKED_CHECK).await;
         }
@@ -245,6 +246,7 @@ impl Lane {
     ) {
         let Some(open) = &mut self.open else { return };
         let (answers, returned, sent) = send(&open.channel, &group).await;
+        let mut is_blocked = false;
         match sent {
             Sent::Answered => {
                 open.proven.extend(group.iter().map(|parcel| parcel.exchange.to_string()));
@@ -263,9 +265,15 @@ impl Lane {
                     return;
                 }
             }
-            Sent::Silent => self.hang_up().await,
+            Sent::Silent => {
+                is_blocked = self.shared.publishing.is_blocked().await;
+                self.hang_up().await;
+            }
         }
-        for (parcel, outcome) in group.iter().zip(judge(&group, answers, returned)) {
+        for (parcel, mut outcome) in group.iter().zip(judge(&group, answers, returned)) {
+            if let (PublishOutcome::Unknown(why), true) = (&mut outcome, is_blocked) {
+                *why = format!("{why}: {BLOCKED}");
+            }
             outcomes[parcel.n] = Some(outcome);
         }
     }

@@ -130,7 +130,7 @@ pub(crate) fn judge(parcels: &[Parcel], answers: Vec<Answer>, returned: Vec<Retu
             "one of the queues did not take it: it is full, or it failed; others may have it".into(),
         ),
         Answer::None(why) => PublishOutcome::Unknown(why),
-        Answer::NotSent => PublishOutcome::Refused("not sent: the channel ended before it".into()),
+        Answer::NotSent => PublishOutcome::NotSent("the channel ended before it".into()),
     };
     parcels.iter().zip(answers).zip(came_back).map(outcome).collect()
 }
@@ -217,7 +217,7 @@ mod tests {
         let outcomes = judge(&sent, cut(), Vec::new());
         assert_eq!(outcomes[0], Confirmed);
         assert_eq!(outcomes[1], PublishOutcome::Unknown("cut".into()));
-        assert!(matches!(outcomes[2], PublishOutcome::Refused(_)));
+        assert!(matches!(outcomes[2], PublishOutcome::NotSent(_)));
         let outcomes = judge(&sent, cut(), vec![back(&sent[1])]);
         assert!(matches!(outcomes[0], PublishOutcome::Unknown(_)), "its own return may be stuck: {outcomes:?}");
         assert_eq!(outcomes[1], Unroutable);

@@ -35,7 +35,7 @@ impl SandboxPublisher {
 impl Publisher for SandboxPublisher {
     async fn publish(&self, batch: Vec<Outgoing>) -> Vec<PublishOutcome> {
         if self.is_closed.load(Ordering::SeqCst) {
-            return batch.iter().map(|_| PublishOutcome::Refused("the publisher was closed".to_owned())).collect();
+            return batch.iter().map(|_| PublishOutcome::NotSent("the publisher was closed".to_owned())).collect();
         }
         let (answers, waits) = self.connection.shared.act(|state| {
             let publish = |outgoing| state.publish(self.connection.id, self.cuts, outgoing);

@@ -135,7 +135,7 @@ fn a_closed_publisher_sends_nothing() {
     run(publisher.close()).expect("closing works");
     run(publisher.close()).expect("closing twice works");
     let outcomes = run(publisher.publish(vec![outgoing(to("q"), "a")]));
-    assert!(matches!(outcomes[..], [PublishOutcome::Refused(_)]), "{outcomes:?}");
+    assert!(matches!(outcomes[..], [PublishOutcome::NotSent(_)]), "{outcomes:?}");
     assert!(ready(&sandbox, "q").is_empty());
 }
 

@@ -131,6 +131,7 @@ fn said(outcome: Option<PublishOutcome>, expected: Arrivals) -> Published {
             (PublishedAs::Unroutable, Some("no queue takes it there: the broker returned it".to_owned()))
         }
         Some(PublishOutcome::Refused(why)) => (PublishedAs::Refused, Some(why)),
+        Some(PublishOutcome::NotSent(why)) => (PublishedAs::Refused, Some(format!("not sent: {why}"))),
         Some(PublishOutcome::Unknown(why)) => {
             (PublishedAs::InDoubt, Some(format!("in doubt, the broker did not answer: {why}")))
         }

@@ -66,7 +66,8 @@ impl Workbench {
                 _ => None,
             };
             let (limits, wary) = plan::limits(record.cost.as_ref());
-            let work = Work { quest: Quest::Rows, rows, next_n, leave: HashMap::new(), wary, limits };
+            let work =
+                Work { quest: Quest::Rows, rows, next_n, leave: HashMap::new(), taken: HashMap::new(), wary, limits };
             let to = record.ask.as_ref().and_then(|ask| ask.options().to_profile);
             let to = to.map(|profile| self.live(profile)).transpose()?;
             let run =

@@ -201,12 +201,19 @@ impl Desk {
     }
 
     fn note_unanswered(&self, outcomes: &[PublishOutcome]) {
-        let unanswered = outcomes.iter().find_map(|outcome| match outcome {
+        let said = |of: fn(&PublishOutcome) -> Option<&String>| outcomes.iter().find_map(of).cloned();
+        let unanswered = said(|outcome| match outcome {
             PublishOutcome::Unknown(why) => Some(why),
             _ => None,
         });
+        let unsent = said(|outcome| match outcome {
+            PublishOutcome::NotSent(why) => Some(why),
+            _ => None,
+        });
         if let Some(why) = unanswered {
-            self.trouble(&BrokerError::new(ErrorKind::Lost, "learn whether a message arrived", why.clone()).into());
+            self.trouble(&BrokerError::new(ErrorKind::Lost, "learn whether a message arrived", why).into());
+        } else if let Some(why) = unsent {
+            self.trouble(&BrokerError::new(ErrorKind::Blocked, "send a message", why).into());
         }
     }
 

@@ -25,7 +25,8 @@ pub(super) struct RunEnd {
 
 impl RunEnd {
     pub(super) fn of(machine: &Machine) -> Self {
-        Self { halt: machine.halt().cloned(), mute: machine.is_mute(), ..Self::default() }
+        let pause = machine.waits().map(str::to_owned);
+        Self { halt: machine.halt().cloned(), mute: machine.is_mute(), pause, ..Self::default() }
     }
 
     pub(super) fn failed(error: &Error) -> Self {
@@ -160,8 +161,9 @@ fn state_of(under_way: bool, open: bool, end: Option<&RunEnd>) -> JobState {
         _ if under_way => JobState::Interrupted,
         _ if open && (lost || *mute) => JobState::Interrupted,
         _ if open => JobState::NeedsAnswer,
-        Some(Halt::Trouble(_)) => JobState::Failed,
+        // Whatever else is the matter, it can be gone on with as it is.
         _ if pause.is_some() => JobState::Paused,
+        Some(Halt::Trouble(_)) => JobState::Failed,
         Some(Halt::Stopped) => JobState::Stopped,
         None => JobState::Finished,
     }
@@ -210,4 +212,22 @@ fn fate_words(record: &JobRecord, row: &Row) -> String {
         _ => "under way",
     };
     format!("{words} (job {})", record.number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_could_send_nothing_for_now_is_paused_unless_something_is_open() {
+        let trouble = Trouble { words: "a message was not sent: an alarm".to_owned(), lost: false };
+        let ended = |pause: Option<&str>| RunEnd {
+            halt: Some(Halt::Trouble(trouble.clone())),
+            pause: pause.map(str::to_owned),
+            ..RunEnd::default()
+        };
+        assert_eq!(state_of(false, false, Some(&ended(Some("an alarm")))), JobState::Paused);
+        assert_eq!(state_of(false, true, Some(&ended(Some("an alarm")))), JobState::NeedsAnswer);
+        assert_eq!(state_of(false, false, Some(&ended(None))), JobState::Failed);
+    }
 }

@@ -62,7 +62,15 @@ impl Workbench {
             _ => (Limits::look(n), false),
         };
         let (rows, leave) = Default::default();
-        let machine = Machine::new(Work { quest: Quest::Look { n }, rows, next_n: 1, leave, wary, limits });
+        let machine = Machine::new(Work {
+            quest: Quest::Look { n },
+            rows,
+            next_n: 1,
+            leave,
+            taken: Default::default(),
+            wary,
+            limits,
+        });
         let tell = |machine: &Machine| progress(PeekProgress { read: machine.copies(), of: n.min(of) });
         let ran = Box::pin(driver::run(&desk, machine, &cancel, &tell)).await;
         let listed = desk.listed.initialized();

@@ -86,6 +86,8 @@ pub(crate) struct Work {
     pub(crate) next_n: u64,
     /// Messages that may be met and are no part of this run: how often each key.
     pub(crate) leave: HashMap<MessageKey, u64>,
+    /// The twin numbers of the job's messages that are open besides.
+    pub(crate) taken: HashMap<MessageKey, Vec<u64>>,
     /// Giving back may destroy: everything that is read is copied before more is read.
     pub(crate) wary: bool,
     pub(crate) limits: Limits,
@@ -143,6 +145,8 @@ pub(crate) struct Machine {
     /// Rows whose last step is written with the next commit.
     riding: Vec<usize>,
     halt: Option<Halt>,
+    /// Why nothing can be sent for now.
+    waits: Option<String>,
     /// The journal takes nothing: nothing more is sent.
     mute: bool,
     /// The queue gave everything, or as much as may be read.
@@ -181,7 +185,7 @@ impl Machine {
             work: work.quest,
             wary: work.wary,
             limits: work.limits,
-            rows: Rows::default(),
+            rows: Rows::beside(work.taken),
             next_n: work.next_n,
             wanted: HashMap::new(),
             wanted_count: 0,
@@ -195,6 +199,7 @@ impl Machine {
             commit_last: 0,
             riding: Vec::new(),
             halt: None,
+            waits: None,
             mute: false,
             read_out: None,
             tally: HashMap::new(),
@@ -252,6 +257,10 @@ impl Machine {
         self.send_what_is_at_hand();
         self.read_on();
         self.make_batch();
+        // One that ended at once, because nothing can be written down any more, leaves its turn to the next.
+        while self.batches.is_empty() && !self.pending.is_empty() && !self.is_reading() {
+            self.make_batch();
+        }
         // A batch that was just made may allow to read on, or be the last thing to wait for.
         self.read_on();
         if self.is_idle() {
@@ -316,6 +325,11 @@ impl Machine {
 
     pub(crate) fn halt(&self) -> Option<&Halt> {
         self.halt.as_ref()
+    }
+
+    /// Why nothing could be sent for now, where that is what halted it.
+    pub(crate) fn waits(&self) -> Option<&str> {
+        self.waits.as_deref()
     }
 
     /// Why reading ended by itself, if it did.

@@ -389,10 +389,10 @@ pub(crate) fn adopt(
     besides: Errand,
     chosen: bool,
 ) -> Vec<Row> {
-    let mut twins: HashMap<MessageKey, u64> = HashMap::new();
+    let mut twins: HashMap<MessageKey, Vec<u64>> = HashMap::new();
     let mut planned: HashMap<MessageKey, VecDeque<usize>> = HashMap::new();
     for (at, row) in rows.iter().enumerate() {
-        *twins.entry(row.key.clone()).or_default() += 1;
+        twins.entry(row.key.clone()).or_default().push(row.twin);
         if row.state == MessageState::Planned && row.stored.is_none() && row.errand.starts_in_queue() {
             planned.entry(row.key.clone()).or_default().push_back(at);
         }
@@ -408,10 +408,12 @@ pub(crate) fn adopt(
             changed.push(row.clone());
             continue;
         }
-        let twin = twins.entry(key.clone()).or_default();
+        let taken = twins.entry(key.clone()).or_default();
+        let twin = (0..).find(|twin| !taken.contains(twin)).unwrap_or_default();
+        taken.push(twin);
         let row = Row {
             n: next_n,
-            twin: *twin,
+            twin,
             key,
             twins_there: None,
             chosen,
@@ -422,7 +424,6 @@ pub(crate) fn adopt(
             why: String::new(),
             closed: false,
         };
-        *twin += 1;
         next_n += 1;
         changed.push(row.clone());
         rows.push(row);

@@ -204,6 +204,7 @@ impl Workbench {
             rows: Vec::new(),
             next_n,
             leave: HashMap::new(),
+            taken: HashMap::new(),
             wary: false,
             limits: Limits::look(n),
         });

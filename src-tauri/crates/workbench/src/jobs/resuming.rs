@@ -85,7 +85,9 @@ impl Workbench {
         let store = &self.inner.store;
         let open = store.job_entries(record.id, RowsOf::Open).await?;
         let (mut rows, mut leave) = (Vec::new(), HashMap::new());
+        let mut taken: HashMap<_, Vec<_>> = HashMap::new();
         for entry in open.into_iter().filter(|entry| entry.row.is_open()) {
+            taken.entry(entry.row.key.clone()).or_default().push(entry.row.twin);
             match recommended(&entry).and_then(reckoning::errand_for) {
                 Some(errand) => rows.push(super::answering::answered(entry.row, errand, record)),
                 None if entry.row.errand.starts_in_queue() => *leave.entry(entry.row.key).or_default() += 1,
@@ -121,7 +123,7 @@ impl Workbench {
         let rate = record.ask.as_ref().and_then(|ask| ask.options().per_second);
         // A number is left out: a message that is new may be taken for one that is left, and then gets no row.
         let next_n = store.last_n(record.id).await? + 1 + u64::from(!leave.is_empty());
-        Ok(Some(Work { quest, rows, next_n, leave, wary, limits: plan::paced(limits, rate) }))
+        Ok(Some(Work { quest, rows, next_n, leave, taken, wary, limits: plan::paced(limits, rate) }))
     }
 }
 

@@ -284,7 +284,8 @@ fn split(mut work: Work, canary: Option<Canary>) -> (Work, Option<Work>) {
         }
         _ => return (work, None),
     };
-    let rest = Work { quest: rest_quest, rows: rest_rows, leave: work.leave.clone(), ..work };
+    let rest =
+        Work { quest: rest_quest, rows: rest_rows, leave: work.leave.clone(), taken: work.taken.clone(), ..work };
     (work, Some(rest))
 }
 

@@ -210,5 +210,6 @@ fn work_of(plan: &Plan) -> Work {
     let planned = plan.entries.iter().map(|entry| &entry.row).filter(|row| row.state == MessageState::Planned);
     let next_n = plan.entries.len() as u64 + 1;
     let limits = plan::paced(limits, per_second);
-    Work { quest, rows: planned.cloned().collect(), next_n, leave: HashMap::new(), wary, limits }
+    let (leave, taken) = (HashMap::new(), HashMap::new());
+    Work { quest, rows: planned.cloned().collect(), next_n, leave, taken, wary, limits }
 }

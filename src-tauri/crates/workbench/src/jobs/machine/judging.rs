@@ -47,6 +47,7 @@ impl Machine {
                 self.trouble(Trouble { words: format!("a message was sent and not answered: {why}"), lost: false });
                 return self.settle(index, MessageState::InDoubt, why);
             }
+            PublishOutcome::NotSent(why) => return self.held_up(index, why),
             PublishOutcome::Unroutable => (MessageState::Unroutable, "the broker returned it: no queue matched".into()),
             PublishOutcome::Refused(why) => (MessageState::Refused, why),
         };
@@ -57,6 +58,16 @@ impl Machine {
             Errand::Send | Errand::Copy if self.rows[index].dies() => self.rows[index].put_back_then(state, &why),
             _ => self.rest(index, state, &why),
         }
+    }
+
+    /// Nothing can be sent for now: the message stays, and so does everything behind it, until the job is gone on with.
+    fn held_up(&mut self, index: usize, why: String) {
+        self.trouble(Trouble { words: format!("a message was not sent: {why}"), lost: false });
+        match self.rows[index].row.errand {
+            Errand::PutBack(_) => self.not_put_back(index, &why),
+            _ => self.withhold(index, &format!("it was not sent: {why}")),
+        }
+        self.waits.get_or_insert(why);
     }
 
     /// What was published cannot be written down: it is not removed. The exception is what was put back without a copy

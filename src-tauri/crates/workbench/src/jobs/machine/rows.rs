@@ -72,6 +72,11 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// No rows yet, and these twin numbers are taken by others.
+    pub(super) fn beside(twins: HashMap<MessageKey, Vec<u64>>) -> Self {
+        Self { twins, ..Self::default() }
+    }
+
     /// `planned`: it is counted where messages of that state are.
     pub(super) fn add(&mut self, row: Row, planned: bool) -> usize {
         self.twins.entry(row.key.clone()).or_default().push(row.twin);
@@ -86,10 +91,12 @@ impl Rows {
         (0..).find(|twin| !taken.contains(twin)).unwrap_or_default()
     }
 
-    /// It is written down and needs nothing more.
+    /// It is written down and needs nothing more. Where it may be taken up again its number stays its own.
     pub(super) fn forget(&mut self, index: usize) {
         let Some(forgotten) = self.kept[index - self.first].take() else { return };
-        if let Some(taken) = self.twins.get_mut(&forgotten.row.key) {
+        let state = forgotten.row.state;
+        let may_go_on = state == MessageState::NotStarted || state.needs_answer();
+        if let (Some(taken), false) = (self.twins.get_mut(&forgotten.row.key), may_go_on) {
             taken.retain(|twin| *twin != forgotten.row.twin);
             if taken.is_empty() {
                 self.twins.remove(&forgotten.row.key);

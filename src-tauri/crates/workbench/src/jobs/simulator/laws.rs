@@ -1,6 +1,6 @@
 //! What must hold, whatever happened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use broker::MessageKey;
 
@@ -29,6 +29,18 @@ pub(super) fn may_follow(from: &Row, to: &Row) -> bool {
         // By an answer, or by a look.
         S::InDoubt | S::LeftBehind | S::OnlyOurCopy => !matches!(to.state, S::Planned | S::Published),
         _ => false,
+    }
+}
+
+/// Of equal messages that bind the job each has a number of its own: the store takes no others.
+pub(super) fn check_twins(world: &World) {
+    let mut seen = BTreeSet::new();
+    let is_outstanding = |row: &&Row| {
+        let unanswered = matches!(row.state, MessageState::LeftBehind | MessageState::InDoubt);
+        row.binds() && !row.closed && (row.state.is_under_way() || unanswered)
+    };
+    for row in world.journal.values().filter(is_outstanding) {
+        assert!(seen.insert((row.key.to_string(), row.twin)), "two of {} have number {}", row.key, row.twin);
     }
 }
 

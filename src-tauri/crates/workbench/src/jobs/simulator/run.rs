@@ -48,6 +48,7 @@ pub(super) fn run(seed: u64, scenario: &Scenario, crash_at: Option<u64>) -> u64 
         next_n: scenario.rows.len() as u64 + 1,
         rows: scenario.rows.clone(),
         leave: HashMap::new(),
+        taken: HashMap::new(),
         wary: scenario.is_wary(),
         limits: scenario.limits,
     };
@@ -256,6 +257,7 @@ impl Life<'_> {
             }
         }
         self.world.write(rows);
+        laws::check_twins(&self.world);
     }
 
     fn try_to_publish(&mut self, message: &ToPublish) -> PublishOutcome {
@@ -263,7 +265,7 @@ impl Life<'_> {
             return PublishOutcome::Unknown("cut".into());
         }
         if self.scenario.faults {
-            match self.chance.below(24) {
+            match self.chance.below(26) {
                 0 => return PublishOutcome::Unroutable,
                 1 => return PublishOutcome::Refused("no".into()),
                 2 => return PublishOutcome::Unknown("no answer; it did not arrive".into()),
@@ -271,6 +273,7 @@ impl Life<'_> {
                     self.publish(message);
                     return PublishOutcome::Unknown("no answer; it arrived".into());
                 }
+                4 | 5 => return PublishOutcome::NotSent("an alarm".into()),
                 _ => {}
             }
         }
@@ -322,6 +325,7 @@ impl Life<'_> {
                 rows: answered,
                 next_n,
                 leave: HashMap::new(),
+                taken: HashMap::new(),
                 wary: self.scenario.is_wary(),
                 limits: self.scenario.limits,
             };
@@ -358,6 +362,7 @@ impl Life<'_> {
             next_n: self.world.journal.keys().max().copied().unwrap_or(0) + 1 + u64::from(!leave.is_empty()),
             rows: again,
             leave,
+            taken: twins_of(journal.iter().filter(|row| row.is_open())),
             wary: self.scenario.is_wary(),
             limits: self.scenario.limits,
         };
@@ -440,4 +445,12 @@ impl Life<'_> {
         });
         answered.collect()
     }
+}
+
+fn twins_of<'a>(rows: impl Iterator<Item = &'a Row>) -> HashMap<MessageKey, Vec<u64>> {
+    let mut twins: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        twins.entry(row.key.clone()).or_default().push(row.twin);
+    }
+    twins
 }

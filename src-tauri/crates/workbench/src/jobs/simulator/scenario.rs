@@ -114,7 +114,8 @@ impl Scenario {
         let mut scenario = Self::new(chance, Quest::Rows, GIVE_BACK);
         for (index, letter) in scenario.letters.iter().enumerate() {
             let n = index as u64 + 1;
-            let mut row = planned(n, letter.key.clone(), 0, Errand::SendCopy);
+            let twin = scenario.rows.iter().filter(|row| row.key == letter.key).count() as u64;
+            let mut row = planned(n, letter.key.clone(), twin, Errand::SendCopy);
             row.stored = Some(n);
             scenario.rows.push(row);
         }

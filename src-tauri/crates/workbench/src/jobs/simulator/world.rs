@@ -108,7 +108,7 @@ impl World {
     pub(super) fn give_back(&mut self, lease: LeaseNo, kindly: bool) -> u64 {
         let held = self.held.remove(&lease).unwrap_or_default();
         let count = held.len() as u64;
-        for (_, mut letter) in held.into_iter().rev() {
+        for (_, mut letter) in held {
             if self.dies(&letter, kindly) {
                 self.destroyed.push(letter);
                 continue;
@@ -119,7 +119,10 @@ impl World {
                 Return::Destroys { .. } => !kindly,
             };
             letter.count += u64::from(charged);
-            self.source.push_front(letter);
+            // Into its old place, whichever lease is given back first; what was put back by us stays at the tail.
+            let old = |letter: &Letter| (letter.ours.is_some(), letter.id);
+            let at = self.source.iter().position(|other| old(other) > old(&letter));
+            self.source.insert(at.unwrap_or(self.source.len()), letter);
         }
         count
     }
