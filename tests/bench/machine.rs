@@ -1,8 +1,12 @@
 //! What it was measured on.
 
+use std::collections::HashSet;
 use std::fs;
+use std::ops::Sub;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use support::Rabbit;
 
 /// The clock of the kernel ticks so often in a second, on every Linux of today.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -72,4 +76,82 @@ pub(crate) fn pss_kib(process: u32) -> f64 {
     let text = read(&format!("/proc/{process}/smaps_rollup"));
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).expect("the kernel counts it");
     first_word(line)
+}
+
+/// The most memory that a process ever had, in KiB; 0 for one that has ended.
+pub(crate) fn memory_peak_kib(process: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    text.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or(0.0, first_word)
+}
+
+/// The memory of a broker, in MiB.
+pub(crate) fn memory_of_broker_mib(rabbit: &Rabbit) -> f64 {
+    let kib: f64 = family(rabbit).iter().map(|process| pss_kib(process.id)).sum();
+    kib / 1024.0
+}
+
+/// Time on a processor, its own and the kernel's for it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu(Duration);
+
+impl Cpu {
+    /// Of a running broker with everything that it started.
+    pub(crate) fn of_broker(rabbit: &Rabbit) -> Self {
+        Self::of(family(rabbit).iter().map(|process| process.ticks).sum())
+    }
+
+    /// Of all children of this process that have ended.
+    pub(crate) fn of_children() -> Self {
+        let fields = Stat::fields("self").expect("this process runs");
+        Self::of(Stat::number(&fields, 13) + Stat::number(&fields, 14))
+    }
+
+    fn of(ticks: f64) -> Self {
+        Self(Duration::from_secs_f64(ticks / TICKS_PER_SECOND))
+    }
+}
+
+impl Sub for Cpu {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+struct Stat {
+    id: u32,
+    parent: u32,
+    ticks: f64,
+}
+
+impl Stat {
+    /// The fields after the name, which may hold anything; `None`: it has ended.
+    fn fields(process: &str) -> Option<Vec<String>> {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        let (_, fields) = stat.rsplit_once(')')?;
+        Some(fields.split_whitespace().map(str::to_owned).collect())
+    }
+
+    fn number(fields: &[String], field: usize) -> f64 {
+        fields.get(field).and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    fn of(id: u32) -> Option<Self> {
+        let fields = Self::fields(&id.to_string())?;
+        let parent = fields.get(1)?.parse().ok()?;
+        Some(Self { id, parent, ticks: Self::number(&fields, 11) + Self::number(&fields, 12) })
+    }
+}
+
+/// A broker's processes.
+fn family(rabbit: &Rabbit) -> Vec<Stat> {
+    let entries = fs::read_dir("/proc").expect("processes are listed").flatten();
+    let all: Vec<_> = entries.filter_map(|entry| Stat::of(entry.file_name().to_str()?.parse().ok()?)).collect();
+    let mut known: HashSet<u32> = rabbit.process().into_iter().collect();
+    // Parents may be listed behind their children.
+    while let Some(child) = all.iter().find(|one| known.contains(&one.parent) && !known.contains(&one.id)) {
+        known.insert(child.id);
+    }
+    all.into_iter().filter(|one| known.contains(&one.id)).collect()
 }

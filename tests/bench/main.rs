@@ -1,6 +1,7 @@
 //! Measures the program, beside the management API on the same machine in the same run, and writes docs/benchmarks.md.
 
 mod deeds;
+mod engine;
 mod machine;
 mod management;
 mod report;
@@ -19,18 +20,31 @@ fn main() {
     runtime.block_on(Box::pin(run()));
 }
 
+/// `cargo bench ... -- engine` measures that part alone anew; words after it choose brokers and kinds of queues.
 async fn run() {
+    let arguments: Vec<_> = std::env::args().skip_while(|argument| argument != "engine").collect();
+    if let Some((_, words)) = arguments.split_first() {
+        let mut report = Report::last();
+        for section in engine::sections(words).await {
+            say(&section.to_string());
+            report.add(&section);
+        }
+        return report.write();
+    }
     say("bench: laying out 1,000 queues, and 10,000 messages of 1 KiB");
     let scene = Scene::lay_out().await;
     let mut report = Report::new(&scene);
 
     say("bench: starts of the window");
-    report.add(window::starts(RUNS).await);
+    report.add(&window::starts(RUNS).await);
     say("bench: 1,000 queues");
     for section in window::thousand_queues(&scene, RUNS).await {
-        report.add(section);
+        report.add(&section);
     }
     say("bench: 10,000 messages");
-    report.add(window::ten_thousand_messages(&scene, RUNS).await);
+    report.add(&window::ten_thousand_messages(&scene, RUNS).await);
+    for section in engine::sections(&[]).await {
+        report.add(&section);
+    }
     report.write();
 }

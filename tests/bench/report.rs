@@ -1,6 +1,7 @@
 //! Numbers, and the page they are written on.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use support::say;
@@ -8,6 +9,9 @@ use support::window::house;
 
 use crate::machine;
 use crate::scene::Scene;
+
+/// Below this, decimals are told.
+const SMALL: f64 = 100.0;
 
 /// One thing, measured several times.
 #[derive(Debug, Clone)]
@@ -38,8 +42,11 @@ impl Measured {
     }
 }
 
-/// A whole number with its digits in groups.
+/// A number with two decimals where it is small, otherwise a whole one with its digits in groups.
 fn grouped(value: f64) -> String {
+    if value < SMALL {
+        return format!("{value:.2}");
+    }
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (n, digit) in digits.chars().enumerate() {
@@ -59,6 +66,17 @@ pub(crate) struct Section {
     pub(crate) lines: Vec<Measured>,
 }
 
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n## {}\n\n", self.title)?;
+        if !self.words.is_empty() {
+            write!(f, "{}\n\n", self.words)?;
+        }
+        f.write_str("| What | min | median | max | | runs |\n| --- | ---: | ---: | ---: | --- | ---: |\n")?;
+        self.lines.iter().try_for_each(|measured| writeln!(f, "{}", measured.line()))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Report(String);
 
@@ -75,16 +93,18 @@ impl Report {
         Self(page)
     }
 
-    pub(crate) fn add(&mut self, section: Section) {
-        let page = &mut self.0;
-        write!(page, "\n## {}\n\n", section.title).expect("a string can be written to");
-        if !section.words.is_empty() {
-            write!(page, "{}\n\n", section.words).expect("a string can be written to");
-        }
-        page.push_str("| What | min | median | max | | runs |\n| --- | ---: | ---: | ---: | --- | ---: |\n");
-        for measured in &section.lines {
-            writeln!(page, "{}", measured.line()).expect("a string can be written to");
-        }
+    /// The page as it was written last, for a run that measures only a part anew.
+    pub(crate) fn last() -> Self {
+        Self(std::fs::read_to_string(page()).expect("the page was written before"))
+    }
+
+    /// Adds a section, in place of one of the same title.
+    pub(crate) fn add(&mut self, section: &Section) {
+        let head = format!("\n## {}\n", section.title);
+        let Some(from) = self.0.find(&head) else { return self.0.push_str(&section.to_string()) };
+        let rest = from + head.len();
+        let to = self.0[rest..].find("\n## ").map_or(self.0.len(), |next| rest + next);
+        self.0.replace_range(from..to, &section.to_string());
     }
 
     /// Writes the page. What an unoptimised build measures is only said.
@@ -93,8 +113,12 @@ impl Report {
             say(&self.0);
             return;
         }
-        let path = house().join("docs/benchmarks.md");
+        let path = page();
         std::fs::write(&path, self.0).expect("the page can be written");
         say(&format!("bench: wrote {}", path.display()));
     }
+}
+
+fn page() -> PathBuf {
+    house().join("docs/benchmarks.md")
 }

@@ -69,7 +69,7 @@ async fn fill(client: &Client) {
 }
 
 /// JSON of exactly [`MESSAGE_BYTES`].
-fn body(n: usize) -> Vec<u8> {
+pub(crate) fn body(n: usize) -> Vec<u8> {
     let frame = format!("{{\"order\":\"CS-{n}\",\"note\":\"\"}}");
     let note = "x".repeat(MESSAGE_BYTES - frame.len());
     format!("{{\"order\":\"CS-{n}\",\"note\":\"{note}\"}}").into_bytes()

@@ -8,8 +8,7 @@ use futures::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use lapin::protocol::basic::AMQPProperties;
-use lapin::types::{AMQPValue, FieldArray, FieldTable};
-use support::client::{arguments, close, number, text};
+use support::client::{arguments, close, dead_letter, number, text};
 use support::{Client, Proxy, Rabbit, Version, Vhost, within};
 use url::Url;
 
@@ -38,8 +37,6 @@ const ARRIVE_WAIT: Duration = Duration::from_secs(120);
 /// What the dead-letter queue of 4.0 and later has by default.
 #[cfg(debian)]
 const LIMIT: i64 = 20;
-/// In seconds since 1970.
-const DIED_AT: u64 = 1_760_000_000;
 
 /// How often each message is somewhere, by its id.
 pub(crate) type Tally = BTreeMap<String, u64>;
@@ -223,7 +220,9 @@ impl Ground {
         for n in 0..messages as u64 {
             let number = if n > 0 && chance.one_in(TWIN_IN) { chance.below(n) } else { n };
             let id = format!("order-{number:06}");
-            let properties = AMQPProperties::default().with_message_id(id.as_str().into()).with_headers(death());
+            let properties = AMQPProperties::default()
+                .with_message_id(id.as_str().into())
+                .with_headers(arguments(&[("x-death", dead_letter(TARGET))]));
             all.push((body_of(&id), properties));
             *tally.entry(id).or_default() += 1;
         }
@@ -307,21 +306,6 @@ impl Ground {
         self.witness.reaches(SOURCE, u32::try_from(messages).expect("a few")).await;
         ids.into_iter().map(|id| (id, 1)).collect()
     }
-}
-
-/// What the broker adds to a message that was rejected. Written here, all at the same second: real deaths would leave the
-/// twins of two seconds unequal.
-fn death() -> FieldTable {
-    let keys = FieldArray::from(vec![text(TARGET)]);
-    let death = arguments(&[
-        ("count", number(1)),
-        ("reason", text("rejected")),
-        ("queue", text(TARGET)),
-        ("time", AMQPValue::Timestamp(DIED_AT)),
-        ("exchange", text("")),
-        ("routing-keys", AMQPValue::FieldArray(keys)),
-    ]);
-    arguments(&[("x-death", AMQPValue::FieldArray(FieldArray::from(vec![AMQPValue::FieldTable(death)])))])
 }
 
 fn body_of(id: &str) -> Vec<u8> {

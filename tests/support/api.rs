@@ -65,6 +65,11 @@ impl Api {
         self.must(Method::GET, path, None).await.json().await.expect("the API answers JSON")
     }
 
+    /// Makes or replaces any object of the API.
+    pub async fn put(&self, path: &[&str], object: Json) {
+        self.must(Method::PUT, path, Some(object)).await;
+    }
+
     pub async fn put_vhost(&self, vhost: &str) {
         self.must(Method::PUT, &["vhosts", vhost], Some(json!({}))).await;
     }

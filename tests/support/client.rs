@@ -10,7 +10,7 @@ use lapin::options::{
     QueueDeleteOptions,
 };
 use lapin::protocol::basic::AMQPProperties;
-use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo};
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Consumer, ExchangeKind};
 
@@ -22,6 +22,8 @@ const CALL_WAIT: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_millis(700);
 /// Unanswered publishes at a time.
 const PUBLISHES_AT_ONCE: usize = 500;
+/// In seconds since 1970.
+const DIED_AT: u64 = 1_760_000_000;
 
 /// A connection and its channel, which confirms.
 #[derive(Debug)]
@@ -67,6 +69,21 @@ pub fn text(text: &str) -> AMQPValue {
 
 pub fn number(number: i64) -> AMQPValue {
     AMQPValue::LongLongInt(number)
+}
+
+/// The `x-death` of a message that was rejected in that queue. Written here, all at the same second: real deaths would
+/// leave two equal messages unequal.
+pub fn dead_letter(queue: &str) -> AMQPValue {
+    let keys = FieldArray::from(vec![text(queue)]);
+    let death = arguments(&[
+        ("count", number(1)),
+        ("reason", text("rejected")),
+        ("queue", text(queue)),
+        ("time", AMQPValue::Timestamp(DIED_AT)),
+        ("exchange", text("")),
+        ("routing-keys", AMQPValue::FieldArray(keys)),
+    ]);
+    AMQPValue::FieldArray(FieldArray::from(vec![AMQPValue::FieldTable(death)]))
 }
 
 fn short(text: &str) -> ShortString {

@@ -193,6 +193,11 @@ impl Rabbit {
         self.folder.outside.join("tls/ca.pem")
     }
 
+    /// The process that everything of this broker descends from; `None`: it is stopped.
+    pub fn process(&self) -> Option<u32> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Child::id)
+    }
+
     /// The management API as an administrator.
     pub fn api(&self) -> Api {
         Api::new(self.management_port())
