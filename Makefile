@@ -50,7 +50,7 @@ check: setup ui
 	cargo clippy --locked --workspace --all-targets $(APP) -- -D warnings
 
 bench: setup brokers ui
-	cargo build --locked --release -p queuescope $(APP)
+	cargo build --locked --release -p queuescope -p cli $(APP)
 	cargo bench --locked -p tests --bench bench
 
 bundle: setup-run ui

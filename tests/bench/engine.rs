@@ -8,7 +8,7 @@ mod redriving;
 
 use support::{Rabbit, Version, say};
 
-use crate::report::Section;
+use crate::report::{Measured, Report, Section};
 use ground::{Ground, Kind};
 
 /// The brokers with which everything is measured.
@@ -19,31 +19,57 @@ const VERSIONS: [Version; 1] = [Version::Own];
 /// More than the tests' brokers may have: full queues are to be what slows a broker, and not its alarm.
 const BROKER_MEMORY: &str = "vm_memory_high_watermark.absolute = 6GB";
 
-/// Everything that is measured of many messages, broker by broker; `words` choose some: "4.3 quorum".
-pub(crate) async fn sections(words: &[String]) -> Vec<Section> {
-    let (mut redrives, mut captures, mut picks, mut memory) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for version in VERSIONS {
-        for kind in [Kind::Classic, Kind::Quorum] {
-            let rabbit = Rabbit::start_with(version, &[BROKER_MEMORY]).await;
-            let ground = Ground::lay(&rabbit, kind).await;
-            if !words.iter().all(|word| ground.words().contains(word.as_str())) {
+/// Measures part by part, each on every broker, and writes each down at once; `words` choose brokers: "4.3 quorum".
+pub(crate) async fn measure(report: &mut Report, words: &[String]) {
+    for part in [Part::Redrive, Part::Capture, Part::Pick, Part::Memory] {
+        let mut lines = Vec::new();
+        for (version, kind) in
+            VERSIONS.into_iter().flat_map(|version| [Kind::Classic, Kind::Quorum].map(|kind| (version, kind)))
+        {
+            if part == Part::Memory && version != VERSIONS[VERSIONS.len() - 1] {
                 continue;
             }
-            say(&format!("bench: RabbitMQ {}", ground.words()));
-            redrives.extend(redriving::beside_shovel(&ground).await);
-            captures.extend(capturing::beside_bare_loop(&ground).await);
-            picks.extend(picking::few_of_many(&ground).await);
-            if version == VERSIONS[VERSIONS.len() - 1] {
-                memory.extend(redriving::ever_more(&ground).await);
+            let rabbit = Rabbit::start_with(version, &[BROKER_MEMORY]).await;
+            let ground = Ground::lay(&rabbit, kind).await;
+            if words.iter().all(|word| ground.words().contains(word.as_str())) {
+                say(&format!("bench: {part:?}, RabbitMQ {}", ground.words()));
+                lines.extend(Box::pin(part.measure(&ground)).await);
             }
         }
+        if !lines.is_empty() {
+            let (title, words) = part.words();
+            let section = Section { title: title.into(), words: words.into(), lines };
+            say(&section.to_string());
+            report.add(&section);
+            report.write();
+        }
     }
-    let section = |title: &str, words: &str, lines| Section { title: title.into(), words: words.into(), lines };
-    let sections = vec![
-        section("Redrive beside the shovel", redriving::WORDS, redrives),
-        section("Memory of a redrive", redriving::MEMORY_WORDS, memory),
-        section("Capture beside a bare loop", capturing::WORDS, captures),
-        section("500 chosen out of 100,000", picking::WORDS, picks),
-    ];
-    sections.into_iter().filter(|section| !section.lines.is_empty()).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Redrive,
+    Capture,
+    Pick,
+    Memory,
+}
+
+impl Part {
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Redrive => ("Redrive beside the shovel", redriving::WORDS),
+            Self::Capture => ("Capture beside a bare loop", capturing::WORDS),
+            Self::Pick => ("500 chosen out of 100,000", picking::WORDS),
+            Self::Memory => ("Memory of a redrive", redriving::MEMORY_WORDS),
+        }
+    }
+
+    async fn measure(self, ground: &Ground<'_>) -> Vec<Measured> {
+        match self {
+            Self::Redrive => redriving::beside_shovel(ground).await,
+            Self::Capture => capturing::beside_bare_loop(ground).await,
+            Self::Pick => picking::few_of_many(ground).await,
+            Self::Memory => redriving::ever_more(ground).await,
+        }
+    }
 }

@@ -24,12 +24,7 @@ fn main() {
 async fn run() {
     let arguments: Vec<_> = std::env::args().skip_while(|argument| argument != "engine").collect();
     if let Some((_, words)) = arguments.split_first() {
-        let mut report = Report::last();
-        for section in engine::sections(words).await {
-            say(&section.to_string());
-            report.add(&section);
-        }
-        return report.write();
+        return engine::measure(&mut Report::last(), words).await;
     }
     say("bench: laying out 1,000 queues, and 10,000 messages of 1 KiB");
     let scene = Scene::lay_out().await;
@@ -43,8 +38,6 @@ async fn run() {
     }
     say("bench: 10,000 messages");
     report.add(&window::ten_thousand_messages(&scene, RUNS).await);
-    for section in engine::sections(&[]).await {
-        report.add(&section);
-    }
     report.write();
+    engine::measure(&mut report, &[]).await;
 }

@@ -108,13 +108,13 @@ impl Report {
     }
 
     /// Writes the page. What an unoptimised build measures is only said.
-    pub(crate) fn write(self) {
+    pub(crate) fn write(&self) {
         if cfg!(debug_assertions) {
             say(&self.0);
             return;
         }
         let path = page();
-        std::fs::write(&path, self.0).expect("the page can be written");
+        std::fs::write(&path, &self.0).expect("the page can be written");
         say(&format!("bench: wrote {}", path.display()));
     }
 }

@@ -18,9 +18,9 @@ const CONSUMERS: usize = 2;
 const COUNT_EVERY: Duration = Duration::from_millis(20);
 const BACK_WAIT: Duration = Duration::from_secs(120);
 
-pub(crate) const WORDS: &str = "100,000 dead letters of 1 KiB. The bare loop receives them all on one channel and closes it; it keeps nothing. \
-     `qscope capture` copies and syncs each, and gives all back in order. Both until the broker counts them all ready \
-     again.";
+pub(crate) const WORDS: &str = "100,000 dead letters of 1 KiB. The bare loop receives them all on one channel and \
+     closes it; it keeps nothing. `qscope capture` copies and syncs each, and gives all \
+     back in order. Both until the broker counts them all ready again.";
 
 pub(crate) async fn beside_bare_loop(ground: &Ground<'_>) -> Vec<Measured> {
     let (mut bare, mut ours, mut cpu, mut memory) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -5,11 +5,12 @@ use crate::machine::{Cpu, memory_of_broker_mib};
 use crate::report::Measured;
 
 const MESSAGES: usize = 100_000;
-const RUNS: usize = 3;
+const RUNS: usize = 2;
 
-pub(crate) const WORDS: &str = "`qscope redrive --filter header.chosen=yes`: every 200th of 100,000 dead letters of 1 KiB. All are looked at once \
-     (copied, given back), then all up to the last that was chosen are held again, 500 are sent and removed, and the \
-     rest is given back. So each of the others is delivered twice. The memory of the broker is measured before, and \
+pub(crate) const WORDS: &str = "`qscope redrive --filter header.chosen=yes`: every 200th of 100,000 dead letters of \
+     1 KiB. All are looked at once (copied, given back), then all up to the last that was \
+     chosen are held again, 500 are sent and removed, and the rest is given back. So each \
+     of the others is delivered twice. The memory of the broker is measured before, and \
      right after the command.";
 
 pub(crate) async fn few_of_many(ground: &Ground<'_>) -> Vec<Measured> {

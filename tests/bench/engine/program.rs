@@ -87,9 +87,6 @@ impl Program {
 
 /// Beside the bench, which is built in the same way.
 fn executable() -> PathBuf {
-    if let Some(path) = std::env::var_os("QSCOPE") {
-        return path.into();
-    }
     let bench = std::env::current_exe().expect("a program knows where it is");
     let folder = bench.ancestors().nth(2).expect("it lies in a folder of the build");
     folder.join("qscope")

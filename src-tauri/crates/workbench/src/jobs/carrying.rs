@@ -157,6 +157,9 @@ async fn write_down(desk: &Desk, lines: Vec<Lines>) -> Result<()> {
 
 impl Desk {
     async fn open_lease(&self, no: LeaseNo, purpose: Purpose, messages_max: u64) -> Result<()> {
+        if no > 0 {
+            self.store.note_several_leases(self.job).await?;
+        }
         let ask = Ask {
             queue: self.source()?.clone(),
             purpose,

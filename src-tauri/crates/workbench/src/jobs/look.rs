@@ -167,6 +167,7 @@ fn record_of_look(live: &Live, queue: &QueueName, capture: CaptureId, cost: &Loo
         activity: None,
         ask: None,
         unlisted: 0,
+        several_leases: false,
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) enum Sight {
 #[derive(Debug)]
 pub(crate) struct Ends<'a> {
     /// The rows up to this number are all that the job met until then, in their order. 0: it names messages one by one,
-    /// and met others.
+    /// and met others; or it held them in several leases, which come back in any order when their connections die.
     pub(crate) met_to: u64,
     pub(crate) source_name: Option<&'a QueueName>,
     pub(crate) source: &'a Sight,

@@ -87,8 +87,8 @@ impl Workbench {
         let now = self.inner.store.job_entries(record.id, RowsOf::OpenOrNotStarted).await?;
         rows.extend(now.into_iter().map(|entry| entry.row).filter(|row| !known.contains(&row.n)));
         let met_to = match planned_by_rule(record) {
-            Some(_) => self.inner.store.gapless_to(record.id).await?,
-            None => 0,
+            Some(_) if !record.several_leases => self.inner.store.gapless_to(record.id).await?,
+            _ => 0,
         };
         let ends = Ends { met_to, source_name, source: &source, targets: &targets };
         let places: HashMap<_, _> = rows.iter().enumerate().map(|(at, row)| (row.n, at)).collect();

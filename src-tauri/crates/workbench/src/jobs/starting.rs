@@ -191,6 +191,7 @@ fn record_of(plan: &Plan, live: Option<&Live>, id: JobId, capture: Option<Captur
         activity: None,
         ask: Some(ask),
         unlisted: 0,
+        several_leases: false,
     }
 }
 

@@ -100,6 +100,8 @@ ALTER TABLE job_row ADD COLUMN bounced INTEGER NOT NULL DEFAULT 0;
     "
 -- Whether a message binds its job, and whether it ended otherwise than done: in columns of their own, so that an index is
 -- not written anew with every step of a message.
+-- Messages were held in more than one lease: where connections die, the leases may come back in any order.
+ALTER TABLE job ADD COLUMN several_leases INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job_row ADD COLUMN outstanding INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE job_row ADD COLUMN astray INTEGER NOT NULL DEFAULT 0;
 UPDATE job_row SET
@@ -142,6 +144,8 @@ pub(crate) struct JobRecord {
     pub(crate) ask: Option<DeedAsk>,
     /// Messages that were done with without a row each.
     pub(crate) unlisted: u64,
+    /// It held messages in more than one lease. Kept by [`Store::note_several_leases`].
+    pub(crate) several_leases: bool,
 }
 
 /// A value as JSON text, for a column.
@@ -215,6 +219,7 @@ impl JobRecord {
             activity: id(row, "activity")?,
             ask: value(row, "ask")?,
             unlisted: row.get("unlisted")?,
+            several_leases: row.get("several_leases")?,
         })
     }
 
@@ -353,6 +358,15 @@ impl Store {
         self.write(move |transaction| {
             transaction.execute("UPDATE job SET wish = NULL WHERE id = ?1", [id.to_string()])?;
             unworded(found).map(Some)
+        })
+        .await
+    }
+
+    /// The job is about to hold messages in a second lease.
+    pub(crate) async fn note_several_leases(&self, id: JobId) -> Result<()> {
+        self.write(move |transaction| {
+            transaction.execute("UPDATE job SET several_leases = 1 WHERE id = ?1", [id.to_string()])?;
+            Ok(())
         })
         .await
     }

@@ -185,7 +185,10 @@ impl Life<'_> {
             Command::Lease { lease, .. } if self.world.cut || self.fault(30) => {
                 Event::NotLeased { lease, trouble: self.trouble("no lease") }
             }
-            Command::Lease { lease, .. } => Event::Leased { lease },
+            Command::Lease { lease, .. } => {
+                self.world.several_leases |= lease > 0;
+                Event::Leased { lease }
+            }
             Command::Read { lease, .. } if self.world.cut => Event::ReadFailed { lease, trouble: self.trouble("cut") },
             Command::Read { lease, max } => {
                 let max = 1 + self.chance.below(max as u64) as usize;
@@ -404,7 +407,9 @@ impl Life<'_> {
         let targets = BTreeMap::from([(QueueName::from("target"), target)]);
         let name = QueueName::from("source");
         let met_to = match self.scenario.quest {
-            Quest::Each { .. } => (1..).take_while(|n| self.world.journal.contains_key(n)).last().unwrap_or(0),
+            Quest::Each { .. } if !self.world.several_leases => {
+                (1..).take_while(|n| self.world.journal.contains_key(n)).last().unwrap_or(0)
+            }
             _ => 0,
         };
         let ends = Ends { met_to, source_name: Some(&name), source: &source, targets: &targets };

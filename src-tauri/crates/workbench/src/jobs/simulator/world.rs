@@ -38,6 +38,8 @@ pub(super) struct World {
     pub(super) rule: bool,
     /// The job was gone on with: what has an older copy may be held again, and be destroyed before it is copied again.
     pub(super) resumed: bool,
+    /// See [`crate::store::JobRecord::several_leases`].
+    pub(super) several_leases: bool,
     pub(super) source: VecDeque<Letter>,
     pub(super) held: BTreeMap<LeaseNo, BTreeMap<LeaseKey, Letter>>,
     pub(super) target: Vec<Letter>,
@@ -108,6 +110,7 @@ impl World {
     pub(super) fn give_back(&mut self, lease: LeaseNo, kindly: bool) -> u64 {
         let held = self.held.remove(&lease).unwrap_or_default();
         let count = held.len() as u64;
+        let mut back = Vec::new();
         for (_, mut letter) in held {
             if self.dies(&letter, kindly) {
                 self.destroyed.push(letter);
@@ -119,6 +122,13 @@ impl World {
                 Return::Destroys { .. } => !kindly,
             };
             letter.count += u64::from(charged);
+            back.push(letter);
+        }
+        if !kindly {
+            back.into_iter().rev().for_each(|letter| self.source.push_front(letter));
+            return count;
+        }
+        for letter in back {
             // Into its old place, whichever lease is given back first; what was put back by us stays at the tail.
             let old = |letter: &Letter| (letter.ours.is_some(), letter.id);
             let at = self.source.iter().position(|other| old(other) > old(&letter));
@@ -129,7 +139,11 @@ impl World {
 
     pub(super) fn give_everything_back(&mut self) {
         self.dangers += 1;
-        let leases: Vec<_> = self.held.keys().rev().copied().collect();
+        let mut leases: Vec<_> = self.held.keys().rev().copied().collect();
+        // Connections that die together are noticed in any order.
+        if self.dangers.is_multiple_of(2) {
+            leases.reverse();
+        }
         for lease in leases {
             self.give_back(lease, false);
         }
