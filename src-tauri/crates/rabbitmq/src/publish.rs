@@ -199,8 +199,12 @@ impl Lane {
             self.open = None;
         }
         if self.open.is_none() {
-            let opened = open_channel(&self.shared).await.map_err(|error| error.why().to_owned())?;
-            self.open = Some(opened);
+            match open_channel(&self.shared).await {
+                Ok(opened) => self.open = Some(opened),
+                // The alarm came while the channel was being opened.
+                Err(_) if self.shared.publishing.is_blocked().await => return Err(BLOCKED.into()),
+                Err(error) => return Err(error.why().to_owned()),
+            }
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use broker::{ExchangeName, QueueName, Target};
 use clap::Args;
 use workbench::{
-    Canary, CaptureId, Deed, DeedAsk, Edit, EditStep, HeaderValue, MessageColumn, Profile, Selection, SendOptions,
-    Sending, TargetChoice, ViewAsk,
+    Canary, CaptureId, Deed, DeedAsk, Edit, EditStep, FaultCode, HeaderValue, JobState, MessageColumn, Profile,
+    Selection, SendOptions, Sending, TargetChoice, ViewAsk,
 };
 
 use crate::connection::{self, Connect};
@@ -233,14 +233,19 @@ pub(crate) fn deed_of(sending: Sending) -> Deed {
     }
 }
 
-/// There is nothing to be done: that is done, not failed.
-pub(crate) fn nothing(
+/// There is nothing to be done: that is done, not failed. Unless a job that runs holds what is there.
+pub(crate) async fn nothing(
     session: &Session,
     queue: &QueueName,
     profile: &Profile,
     deed: Deed,
     looked: Option<&Looked>,
 ) -> Result<Exit, Failure> {
+    let jobs = session.workbench.list_jobs(Some(profile.id)).await?;
+    if let Some(job) = jobs.iter().find(|job| job.state == JobState::Running && job.queue.as_ref() == Some(queue)) {
+        let why = format!("job {} is at queue `{queue}` and holds what is there: let it end, or stop it", job.number);
+        return Err(Failure::refused(FaultCode::AlreadyOutstanding, why));
+    }
     let read = looked.map_or(0, |looked| looked.read);
     session.out.note(&format!("none of {read} messages is meant"));
     if session.out.json {

@@ -83,7 +83,7 @@ impl Discard {
         let profile = self.from.connect.open(session).await?;
         let (from, looked) = self.from.selection(session, &profile, &self.carry.consent.cost).await?;
         let Some(from) = from else {
-            return deed::nothing(session, &self.from.queue, &profile, Deed::Discard, looked.as_ref());
+            return deed::nothing(session, &self.from.queue, &profile, Deed::Discard, looked.as_ref()).await;
         };
         self.carry.carry_out(session, &profile, None, DeedAsk::Discard { from }, looked).await
     }
@@ -94,7 +94,7 @@ impl Purge {
         let profile = self.connect.open(session).await?;
         let queue = self.queue;
         if session.workbench.offer_look(profile.id, queue.clone(), 1).await?.ready == Some(0) {
-            return deed::nothing(session, &queue, &profile, Deed::Purge, None);
+            return deed::nothing(session, &queue, &profile, Deed::Purge, None).await;
         }
         let ask = match self.without_copies {
             true => DeedAsk::Purge { queue },

@@ -89,7 +89,7 @@ async fn send(session: &Session, sending: Sending, from: From, to: To, carry: Ca
     let options = SendOptions { to_profile: target.as_ref().map(|target| target.id), ..to.options() };
     let (selection, looked) = from.selection(session, &profile, &carry.consent.cost).await?;
     let Some(selection) = selection else {
-        return deed::nothing(session, &from.queue, &profile, deed::deed_of(sending), looked.as_ref());
+        return deed::nothing(session, &from.queue, &profile, deed::deed_of(sending), looked.as_ref()).await;
     };
     let to = place.unwrap_or(TargetChoice::FailedIn);
     let ask = DeedAsk::Send { deed: sending, from: selection, to, options };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Ask, Error as BrokerError, ErrorKind, Hold, LeaseKey, Outgoing, PublishOutcome, Publisher, Purpose, RemoveOutcome,
+    Ask, Error as BrokerError, ErrorKind, Hold, LeaseKey, Leased, Outgoing, PublishOutcome, Publisher, Purpose,
+    RemoveOutcome,
 };
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
@@ -22,6 +23,8 @@ use crate::{Error, Result};
 const LEASE_WAIT: Duration = Duration::from_secs(30);
 /// The adapter waits [`LOOK_WAIT_MS`] for more; beyond this it is gone.
 const READ_WAIT: Duration = Duration::from_secs(60);
+/// How often nothing may come, although something is there, until that is believed: some seconds.
+const NOTHING_CAME_MAX: u32 = 20;
 /// Blocked publishers get this long; then the outcome is not known.
 const PUBLISH_WAIT: Duration = Duration::from_secs(120);
 const REMOVE_WAIT: Duration = Duration::from_secs(60);
@@ -173,17 +176,26 @@ impl Desk {
     }
 
     async fn read(&self, no: LeaseNo, max: usize) -> Event {
-        let read = async {
-            let lease = self.lease(no)?;
-            in_time(READ_WAIT, "read messages", lease.next(max)).await
-        };
-        match read.await {
+        match self.read_some(no, max).await {
             Ok(messages) => {
                 let seen = messages.into_iter().map(|leased| self.seen(no, leased)).collect();
                 Event::Read { lease: no, seen }
             }
             Err(error) => Event::ReadFailed { lease: no, trouble: self.trouble(&error) },
         }
+    }
+
+    /// Empty only where the queue has no more, as far as the broker tells: over a slow connection the next message may take
+    /// longer than a lease waits for it.
+    async fn read_some(&self, no: LeaseNo, max: usize) -> Result<Vec<Leased>> {
+        let lease = self.lease(no)?;
+        for _ in 0..NOTHING_CAME_MAX {
+            let messages = in_time(READ_WAIT, "read messages", lease.next(max)).await?;
+            if !messages.is_empty() || self.live()?.broker.depth(self.source()?).await?.ready == 0 {
+                return Ok(messages);
+            }
+        }
+        Ok(Vec::new())
     }
 
     async fn copy(&self, no: LeaseNo, messages: &[ToCopy]) -> Result<Vec<u64>> {

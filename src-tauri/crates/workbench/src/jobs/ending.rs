@@ -83,7 +83,7 @@ impl Workbench {
     async fn mark_copies(&self, record: &JobRecord, state: JobState) -> Result<()> {
         // Where nothing was held that may not go back, what went as planned was marked when it was copied.
         let all = plan::limits(record.cost.as_ref()).1 || record.of.is_some() || !plan::removes(record.deed);
-        let which = if all { RowsOf::All } else { RowsOf::NotDone };
+        let which = if all { RowsOf::All } else { RowsOf::NotDoneNorClosed };
         let mut after = 0;
         loop {
             let page = self.inner.store.job_page(record.id, which, after, PAGE).await?;

@@ -42,7 +42,7 @@ impl Row {
 
     /// It ended otherwise than done.
     pub(crate) fn is_astray(&self) -> bool {
-        !self.closed && !self.state.is_under_way() && self.state != MessageState::Done
+        !self.state.is_under_way() && self.state != MessageState::Done
     }
 
     /// Somebody still has to answer.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::Desk;
 use super::ending::{RunEnd, planned_by_rule};
 use super::machine::{Machine, Quest, Work};
-use super::{Canary, Deed, DeedAsk, MessageState, Owner, Wish, driver};
+use super::{Canary, Deed, DeedAsk, MessageState, Owner, Wish, driver, plan};
 use crate::captures::CaptureWriter;
 use crate::connections::Live;
 use crate::edits::Editor;
@@ -135,15 +135,23 @@ impl Workbench {
     }
 
     /// Messages of a rule that were not there may be held by a consumer, and be it by a connection that is dead and that the
-    /// broker has not noticed yet: then they are not gone, and the job is to be gone on with.
+    /// broker has not noticed yet; or the broker did not hand them out in time. Then they are not gone, and the job is to be
+    /// gone on with.
     async fn why_some_were_not_there(&self, record: &JobRecord) -> Option<String> {
         let planned = planned_by_rule(record)?;
-        let met = self.inner.store.job_counts(record.id).await.ok()?.planned;
-        let missing = planned.checked_sub(met).filter(|missing| *missing > 0)?;
+        let counts = self.inner.store.job_counts(record.id).await.ok()?;
+        let missing = planned.checked_sub(counts.planned).filter(|missing| *missing > 0)?;
         let depth = self.live(record.profile).ok()?.broker.depth(record.queue.as_ref()?).await.ok()?;
-        let consumers = depth.consumers.filter(|consumers| *consumers > 0)?;
-        let words = if consumers == 1 { "1 consumer".to_owned() } else { format!("{consumers} consumers") };
-        Some(format!("{missing} were not there; the queue has {words}, which may hold them or have taken them"))
+        if let Some(consumers) = depth.consumers.filter(|consumers| *consumers > 0) {
+            let words = if consumers == 1 { "1 consumer".to_owned() } else { format!("{consumers} consumers") };
+            return Some(format!(
+                "{missing} were not there; the queue has {words}, which may hold them or have taken them"
+            ));
+        }
+        let removed = if plan::removes(record.deed) { counts.done } else { 0 };
+        let staying = counts.planned - removed - counts.gone - counts.only_our_copy;
+        let others = depth.ready.saturating_sub(staying);
+        (others > 0).then(|| format!("{missing} were not handed out, and the queue has {others} others that are ready"))
     }
 
     async fn run_once(

@@ -107,7 +107,7 @@ ALTER TABLE job_row ADD COLUMN astray INTEGER NOT NULL DEFAULT 0;
 UPDATE job_row SET
     outstanding = place IS NOT NULL AND closed = 0
         AND state IN ('planned', 'copied', 'publishing', 'published', 'removing', 'leftBehind', 'inDoubt'),
-    astray = closed = 0 AND state NOT IN ('planned', 'copied', 'publishing', 'published', 'removing', 'done');
+    astray = state NOT IN ('planned', 'copied', 'publishing', 'published', 'removing', 'done');
 DROP INDEX job_row_outstanding;
 CREATE UNIQUE INDEX job_row_outstanding ON job_row (place, key, twin) WHERE outstanding = 1;
 CREATE INDEX job_row_astray ON job_row (job, n) WHERE astray = 1;

@@ -187,6 +187,8 @@ pub(crate) enum RowsOf {
     All,
     /// Everything that is not done.
     NotDone,
+    /// The same without what was left as it is on purpose.
+    NotDoneNorClosed,
     /// What ended otherwise than done.
     Astray,
     /// On their way, or waiting for an answer; and those that are equal to one of these.
@@ -202,7 +204,8 @@ impl RowsOf {
     fn sql(self) -> &'static str {
         match self {
             Self::All => "TRUE",
-            Self::NotDone => "state <> 'done' AND closed = 0",
+            Self::NotDone => "state <> 'done'",
+            Self::NotDoneNorClosed => "state <> 'done' AND closed = 0",
             Self::Astray => "astray = 1",
             Self::Open => {
                 "key IN (SELECT key FROM job_row WHERE job = ?1 AND (state IN ('planned', 'copied', 'publishing',
