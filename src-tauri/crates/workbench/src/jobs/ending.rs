@@ -49,8 +49,13 @@ impl Workbench {
             end.pause = (counts.not_started > 0).then(|| "the rest was not started".to_owned());
         }
         let (under_way, open) = self.inner.store.job_is_open(job).await?;
-        let state = state_of(under_way, open, end.as_ref());
+        let mut state = state_of(under_way, open, end.as_ref());
         let counts = self.counts_of(&JobRecord { state, ..record.clone() }).await?;
+        if matches!(state, JobState::Stopped | JobState::Paused) && counts.planned > 0 && counts.done == counts.planned
+        {
+            // It was told to stop when there was nothing left to do.
+            state = JobState::Finished;
+        }
         let outcome = match end.as_ref().and_then(|end| end.pause.as_ref()).filter(|_| state == JobState::Paused) {
             Some(why) => format!("{}; paused: {why}", words::outcome(record.deed, &counts)),
             None => words::outcome(record.deed, &counts),
