@@ -32,6 +32,7 @@ async fn keyboard_only() {
         window.locked("Peek", false).await;
         window.keys(" ").await;
         window.read("peeked at").await;
+        window.read("put back, in order").await;
 
         window.until("the table of messages has the focus", IN_GRID).await;
         window.keys(&Key::Down).await;
