@@ -6,6 +6,7 @@
 pub mod api;
 pub mod client;
 pub mod contract;
+pub mod ports;
 pub mod proxy;
 pub mod rabbit;
 pub mod tls;

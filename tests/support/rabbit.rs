@@ -5,7 +5,6 @@ mod root;
 
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 
-use crate::{Api, Authority, Vhost, eventually, install_crypto, say, within};
+use crate::{Api, Authority, Vhost, eventually, install_crypto, ports, say, within};
 use root::{Folder, Root};
 
 /// How long a broker may take to start, also on a busy machine.
@@ -104,7 +103,7 @@ pub struct Rabbit {
     process: Mutex<Option<Child>>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Ports {
     amqp: u16,
     amqps: u16,
@@ -112,14 +111,14 @@ struct Ports {
     stream: u16,
     epmd: u16,
     distribution: u16,
+    _reserved: ports::Ports<6>,
 }
 
 impl Ports {
     fn free() -> Self {
-        let held: [TcpListener; 6] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
-        let [amqp, amqps, management, stream, epmd, distribution] =
-            held.each_ref().map(|held| held.local_addr().expect("the port is known").port());
-        Self { amqp, amqps, management, stream, epmd, distribution }
+        let reserved = ports::Ports::reserve();
+        let [amqp, amqps, management, stream, epmd, distribution] = reserved.numbers;
+        Self { amqp, amqps, management, stream, epmd, distribution, _reserved: reserved }
     }
 }
 
@@ -158,12 +157,12 @@ impl Rabbit {
         let root = Root::of(version.suite());
         let (release, folder, ports) = (root.release(), root.folder(), Ports::free());
         let label = format!("RabbitMQ {release} ({})", root.suite());
-        write_files(&root, &folder, ports, lines, names);
+        write_files(&root, &folder, &ports, lines, names);
         let rabbit = Self { version, release, ports, root, folder, process: Mutex::new(None) };
         let began = Instant::now();
         rabbit.run();
         rabbit.become_ready().await;
-        say(&format!("{label} runs, on port {}, after {:.1} s", ports.amqp, began.elapsed().as_secs_f32()));
+        say(&format!("{label} runs, on port {}, after {:.1} s", rabbit.amqp_port(), began.elapsed().as_secs_f32()));
         rabbit
     }
 
@@ -245,7 +244,7 @@ impl Rabbit {
 
     /// Runs its own command line on it.
     async fn control(&self, arguments: &[&str]) {
-        let command = self.root.control(&self.folder, &environment(&self.folder.inside, self.ports), arguments);
+        let command = self.root.control(&self.folder, &environment(&self.folder.inside, &self.ports), arguments);
         let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::null()).kill_on_drop(true);
         let ended = within(CONTROL_WAIT, "rabbitmqctl", command.output()).await.expect("a shell is there");
@@ -269,7 +268,7 @@ impl Rabbit {
     fn run(&self) {
         let log = File::options().create(true).append(true).open(self.log_file()).expect("the log can be opened");
         let inside = &self.folder.inside;
-        let mut command = self.root.command(&self.folder, &environment(inside, self.ports));
+        let mut command = self.root.command(&self.folder, &environment(inside, &self.ports));
         // A group of its own: Ctrl-C in the terminal ends the tests, and only then, by the pipe, the broker.
         command.process_group(0).stdin(Stdio::piped());
         command.stdout(log.try_clone().expect("the log can be shared")).stderr(log);
@@ -318,7 +317,7 @@ fn write_line(process: &mut Child, line: &str) {
     }
 }
 
-fn write_files(root: &Root, folder: &Folder, ports: Ports, lines: &[&str], names: &[&str]) {
+fn write_files(root: &Root, folder: &Folder, ports: &Ports, lines: &[&str], names: &[&str]) {
     let write = |name: &str, text: &str| {
         std::fs::write(folder.outside.join(name), text).expect("a broker's folder can be written to");
     };
@@ -326,7 +325,7 @@ fn write_files(root: &Root, folder: &Folder, ports: Ports, lines: &[&str], names
         std::fs::create_dir(folder.outside.join(name)).expect("a broker's folder can be written to");
     }
     AUTHORITY.write(&folder.outside.join("tls"), names);
-    let Ports { amqp, amqps, management, stream, .. } = ports;
+    let Ports { amqp, amqps, management, stream, .. } = *ports;
     let inside = &folder.inside;
     write(
         "rabbitmq.conf",
@@ -355,7 +354,7 @@ fn write_files(root: &Root, folder: &Folder, ports: Ports, lines: &[&str], names
     );
 }
 
-fn environment(inside: &str, ports: Ports) -> Vec<(&'static str, String)> {
+fn environment(inside: &str, ports: &Ports) -> Vec<(&'static str, String)> {
     let in_folder = |name: &str| format!("{inside}/{name}");
     vec![
         ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin".into()),

@@ -3,7 +3,6 @@
 mod stage;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
+use crate::ports::Ports;
 use stage::{Display, Tied};
 pub use stage::{Home, Process};
 
@@ -60,7 +60,8 @@ impl Window {
     /// Opens the program for a user who comes back.
     pub async fn open_at(journey: &'static str, home: Home) -> Self {
         let display = Display::start();
-        let port = free_port();
+        let ports = Ports::reserve();
+        let [port] = ports.numbers;
         let mut driver = Command::new("WebKitWebDriver");
         driver.args(["--host=127.0.0.1", &format!("--port={port}")]);
         home.furnish(&mut driver);
@@ -374,11 +375,6 @@ fn screens(journey: &str) -> PathBuf {
     let folder = house().join("target/screens").join(journey);
     fs::create_dir_all(&folder).expect("a folder for the screens can be made");
     folder
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("the port is known").port()
 }
 
 async fn connect(port: u16, home: &Home) -> Client {
