@@ -19,7 +19,7 @@ const VERSIONS: [Version; 1] = [Version::Own];
 /// More than the tests' brokers may have: full queues are to be what slows a broker, and not its alarm.
 const BROKER_MEMORY: &str = "vm_memory_high_watermark.absolute = 6GB";
 
-/// Measures part by part, each on every broker, and writes each down at once; `words` choose brokers: "4.3 quorum".
+/// Measures part by part, each on every broker, and writes each down at once; `words` choose some: "redrive 4.3 quorum".
 pub(crate) async fn measure(report: &mut Report, words: &[String]) {
     for part in [Part::Redrive, Part::Capture, Part::Pick, Part::Memory] {
         let mut lines = Vec::new();
@@ -29,12 +29,14 @@ pub(crate) async fn measure(report: &mut Report, words: &[String]) {
             if part == Part::Memory && version != VERSIONS[VERSIONS.len() - 1] {
                 continue;
             }
+            let about = format!("{part:?} {version:?} {kind:?}").to_lowercase().replace('_', ".");
+            if !words.iter().all(|word| about.contains(word.as_str())) {
+                continue;
+            }
             let rabbit = Rabbit::start_with(version, &[BROKER_MEMORY]).await;
             let ground = Ground::lay(&rabbit, kind).await;
-            if words.iter().all(|word| ground.words().contains(word.as_str())) {
-                say(&format!("bench: {part:?}, RabbitMQ {}", ground.words()));
-                lines.extend(Box::pin(part.measure(&ground)).await);
-            }
+            say(&format!("bench: {part:?}, RabbitMQ {}", ground.words()));
+            lines.extend(Box::pin(part.measure(&ground)).await);
         }
         if !lines.is_empty() {
             let (title, words) = part.words();

@@ -22,7 +22,9 @@ fn main() {
 
 /// `cargo bench ... -- engine` measures that part alone anew; words after it choose brokers and kinds of queues.
 async fn run() {
-    let arguments: Vec<_> = std::env::args().skip_while(|argument| argument != "engine").collect();
+    // Cargo adds options of its own.
+    let arguments = std::env::args().skip_while(|argument| argument != "engine");
+    let arguments: Vec<_> = arguments.filter(|argument| !argument.starts_with('-')).collect();
     if let Some((_, words)) = arguments.split_first() {
         return engine::measure(&mut Report::last(), words).await;
     }

@@ -38,14 +38,9 @@ pub(crate) async fn beside_shovel(ground: &Ground<'_>) -> Vec<Measured> {
             ground.fill(MESSAGES).await;
             by_program(ground, &program, MESSAGES, side).await;
         }
-        let rate = |side: &Side| side.rates.last().copied().unwrap_or_default();
-        say(&format!(
-            "bench: pair {pair}: shovel {:.0}, by TCP {:.0}, qscope {:.0}, with 10 ms more {:.0} messages/s",
-            rate(&shovel),
-            rate(&by_tcp),
-            rate(&engine),
-            rate(&slow)
-        ));
+        for (what, side) in [("shovel", &shovel), ("by TCP", &by_tcp), ("qscope", &engine), ("10 ms more", &slow)] {
+            say(&format!("bench: pair {pair}: {what} {}", side.last()));
+        }
     }
     ground.empty().await;
     let of = |what: &str| format!("{}: {what}", ground.words());
@@ -94,6 +89,16 @@ impl Side {
         self.broker_cpu_s.push(moved.broker_cpu.as_secs_f64());
         self.cpu_s.push(cpu_s);
         self.commands_s.push(command_s);
+    }
+
+    fn last(&self) -> String {
+        let last = |of: &[f64]| of.last().copied().unwrap_or_default();
+        format!(
+            "{:.0} messages/s, CPU of the broker {:.1} s, of qscope {:.1} s",
+            last(&self.rates),
+            last(&self.broker_cpu_s),
+            last(&self.cpu_s)
+        )
     }
 }
 
