@@ -35,16 +35,10 @@ async fn keyboard_only() {
         window.read("put back, in order").await;
 
         window.until("the table of messages has the focus", IN_GRID).await;
-        // The table may be drawn anew right after a peek, and then takes no key for a moment.
-        for _ in 0..8 {
-            for key in [Key::Up, Key::Up, Key::Up, Key::Down] {
-                window.keys(&key).await;
-            }
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-            if window.value("document.body.innerText.includes('CS-2')").await == true {
-                break;
-            }
-        }
+        // A row without a place is a placeholder, and the cursor finds nothing to stand on.
+        window.see("[role=grid] [aria-rowindex='2']").await;
+        window.keys(&Key::Down).await;
+        window.keys(&Key::Down).await;
         window.read("CS-2").await;
         for (key, tab) in [("2", "Headers"), ("3", "Death history"), ("4", "Raw"), ("1", "Payload")] {
             window.keys(key).await;

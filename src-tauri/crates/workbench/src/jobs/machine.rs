@@ -249,6 +249,7 @@ impl Machine {
             Event::Removed { batch, outcomes } => self.removed(batch, outcomes),
             Event::Closed { lease, returned } => self.closed(lease, returned),
         }
+        self.remove_in_turn();
         self.go_on();
         std::mem::take(&mut self.outbox)
     }
