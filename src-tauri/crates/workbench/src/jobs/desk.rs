@@ -52,8 +52,6 @@ pub(super) struct Desk {
     pub(super) capture: Option<CaptureId>,
     pub(super) leases: Mutex<HashMap<LeaseNo, Arc<dyn Lease>>>,
     pub(super) bodies: Mutex<HashMap<(LeaseNo, LeaseKey), Body>>,
-    /// Whether messages may overtake each other on their way.
-    pub(super) order: Order,
     /// To where messages are sent.
     pub(super) publisher: OnceCell<Arc<dyn Publisher>>,
     /// To where they came from, if that is another connection.
@@ -103,7 +101,7 @@ impl Desk {
             (Some(_), true) => (self.live()?, &self.home),
             _ => (self.to()?, &self.publisher),
         };
-        Ok(publisher.get_or_try_init(|| live.broker.publisher(self.order)).await?)
+        Ok(publisher.get_or_try_init(|| live.broker.publisher(Order::Strict)).await?)
     }
 
     /// Keeps the body and tells the machine the rest.

@@ -137,7 +137,6 @@ impl Workbench {
         view.takes_s = options.per_second.map(|rate| will_act.div_ceil(u64::from(rate.max(1))));
         view.warnings = view.cost.as_ref().map(|cost| plan::warnings(deed, cost, guarded)).unwrap_or_default();
         view.warnings.extend(edited(&options));
-        view.warnings.extend(overtaking(deed, will_act));
         view.stripped = gathered.stripped();
         view.removes_original = takes_from_queue;
         view.queue = takes_from_queue.then(|| record.queue.clone());
@@ -206,7 +205,6 @@ impl Workbench {
         view.typed = plan::needs_typing(&[&live.profile, &to_live.profile], deed, n, queue, view.cost.as_ref());
         view.takes_s = options.per_second.map(|rate| n.div_ceil(u64::from(rate.max(1))));
         view.warnings.extend(edited(options));
-        view.warnings.extend(overtaking(deed, n));
         if let Err(why) = &lines {
             view.blocked.get_or_insert_with(|| why.clone());
         }
@@ -407,13 +405,6 @@ fn chosen(numbers: &[u64]) -> Result<Vec<u64>> {
         return Err(Error::Invalid { why: format!("at most {PLAN_MESSAGES_MAX} messages can be planned at once") });
     }
     Ok(numbers)
-}
-
-/// Two channels send at once.
-fn overtaking(deed: Deed, messages: u64) -> Option<String> {
-    let together = Limits::BROAD.batch_messages_max;
-    let is_any = deed == Deed::Redrive && messages > together as u64;
-    is_any.then(|| format!("They arrive in their order only within each {together}: two such parts are sent at once. A move keeps the order."))
 }
 
 fn edited(options: &SendOptions) -> Option<String> {

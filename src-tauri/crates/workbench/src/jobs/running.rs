@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use broker::Order;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -335,14 +334,8 @@ pub(super) fn desk_of(
         capture: record.capture,
         leases: Mutex::default(),
         bodies: Mutex::default(),
-        order: order_of(record.deed),
         publisher: OnceCell::new(),
         home: OnceCell::new(),
         fault: Mutex::new(None),
     }
-}
-
-/// What failed once comes out of its turn anyway; what is moved, copied or replayed keeps its order.
-fn order_of(deed: Deed) -> Order {
-    if deed == Deed::Redrive { Order::Any } else { Order::Strict }
 }

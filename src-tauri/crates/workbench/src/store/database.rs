@@ -16,7 +16,7 @@ const BUSY_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// Pages that a writer keeps in memory. With SQLite's own 2 MiB it reads again what it has just written.
-const WRITER_CACHE_KIB: i64 = 16 * 1024;
+const WRITER_CACHE_KIB: i64 = 4 * 1024;
 
 /// A connection that may write, made for an existing file: write-ahead log, every commit synced.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
