@@ -103,7 +103,8 @@ fn fields() -> impl Strategy<Value = Fields> {
 }
 
 fn bound() -> impl Strategy<Value = Bound> {
-    let key = words(&["a", "b", "*", "#", ""]);
+    // RabbitMQ 4.3.6 refuses a topic binding with more.
+    let key = words(&["a", "b", "*", "#", ""]).prop_filter("at most two #", |key| key.matches('#').count() <= 2);
     let matching = prop::option::of(prop::sample::select(vec!["all", "any", "all-with-x", "any-with-x"]));
     // More often a queue: else nothing arrives anywhere.
     let to = prop_oneof![3 => 0..QUEUES, 1 => QUEUES..QUEUES + EXCHANGES];
