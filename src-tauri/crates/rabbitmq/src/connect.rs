@@ -30,6 +30,9 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// How often the state of a connection is looked at.
 const STATE_CHECK: Duration = Duration::from_millis(500);
 const HEARTBEAT_SECONDS: u16 = 30;
+/// No message passes a connection that only watches, and the client keeps room for 64 frames of each connection. A broker
+/// from 4.1 on refuses less than 8,192.
+const WATCHING_FRAME_BYTES_MAX: u32 = 16 << 10;
 const CA_FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Where a broker is and how it is reached. Holds no secret.
@@ -81,7 +84,8 @@ impl Endpoint {
         OwnedTLSConfig { identity: None, cert_chain: self.ca.as_deref().map(str::to_owned) }
     }
 
-    fn uri(&self, secret: &Secret) -> AMQPUri {
+    fn uri(&self, secret: &Secret, role: &Role) -> AMQPUri {
+        let frame_max = (*role == Role::Watching).then_some(WATCHING_FRAME_BYTES_MAX);
         AMQPUri {
             scheme: if self.tls { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
             authority: AMQPAuthority {
@@ -93,7 +97,7 @@ impl Endpoint {
                 port: self.port,
             },
             vhost: self.vhost.clone(),
-            query: AMQPQueryString { heartbeat: Some(HEARTBEAT_SECONDS), ..AMQPQueryString::default() },
+            query: AMQPQueryString { heartbeat: Some(HEARTBEAT_SECONDS), frame_max, ..AMQPQueryString::default() },
         }
     }
 }
@@ -207,7 +211,7 @@ pub(crate) async fn connect(endpoint: &Endpoint, secret: &Secret, role: &Role) -
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into());
     let builder = ConnectionBuilder::new()
         .map_err(|error| of_lapin(doing.clone(), error))?
-        .with_uri(endpoint.uri(secret))
+        .with_uri(endpoint.uri(secret, role))
         .with_properties(properties)
         .with_tls_config(endpoint.tls_config());
     // Boxed: the future of a whole handshake is large.

@@ -13,6 +13,8 @@ use crate::{Error, Result};
 pub(super) const NESTED_MAX: usize = 256;
 /// Brackets inside each other that are read and written on the stack of whoever asks.
 const SHALLOW: usize = 64;
+/// As long as the head of a dead letter usually is, so that writing it does not move it again and again.
+const USUAL_BYTES: usize = 1_500;
 /// For what is deeper, in bytes.
 const DEEP_STACK: usize = 64 * 1024 * 1024;
 
@@ -54,9 +56,13 @@ impl Head {
             delivery_count: message.delivery_count,
             redelivered: message.redelivered,
         };
+        let write = || {
+            let mut written = Vec::with_capacity(USUAL_BYTES);
+            serde_json::to_writer(&mut written, &head).map(|()| written)
+        };
         // A level of tables is three of brackets.
-        let written = with_room(3 * depth, || serde_json::to_string(&head));
-        written.map_err(|error| Error::Invalid { why: error.to_string() })
+        let written = with_room(3 * depth, write).map_err(|error| Error::Invalid { why: error.to_string() })?;
+        Ok(String::from_utf8(written).expect("JSON is text"))
     }
 
     pub(super) fn read(text: &str) -> rusqlite::Result<Self> {
