@@ -13,16 +13,13 @@ const PAIRS: usize = 3;
 const EVER_MORE: [usize; 3] = [10_000, 100_000, 1_000_000];
 const SHOVEL: &str = "bench";
 
-pub(crate) const WORDS: &str = "100,000 dead letters of 1 KiB from one queue to another, in turns: the shovel (`ack- \
-     mode` on-confirm, prefetch 1,000, deleted after the queue's length), `qscope \
-     redrive` with every law kept (each message copied and synced, its journal synced \
-     before and after it is published, removed behind a barrier), and the same with 10 ms \
-     added to each sync. Rates are from the first message that the broker counts in the \
-     target to the last that it counts in the source; the start of either is left out and \
-     is in the line of the whole command. CPU is of both programs, for all messages. \
-     \"The shovel\" is what the management page sets up to move messages: it runs inside \
-     the broker and uses no socket. \"By TCP\" is the same shovel with an address, as \
-     between two brokers.";
+pub(crate) const WORDS: &str = "100,000 dead letters of 1 KiB from one queue to another, in turns: the shovel \
+     (`ack-mode` on-confirm, prefetch 1,000, deleted after the queue's length), `qscope redrive` with every law kept (each \
+     message copied and synced, its journal synced before and after it is published, removed behind a barrier), and the \
+     same with 10 ms added to each sync. Rates are from the first message that the broker counts in the target to the last \
+     that it counts in the source; the start of either is left out and is in the line of the whole command. CPU is of both \
+     programs, for all messages. \"The shovel\" is what the management page sets up to move messages: it runs inside the \
+     broker and uses no socket. \"By TCP\" is the same shovel with an address, as between two brokers.";
 pub(crate) const MEMORY_WORDS: &str =
     "The most memory that `qscope redrive` of a whole queue ever had (VmHWM), by the number of messages of 1 KiB.";
 
