@@ -20,7 +20,7 @@ fn main() {
     runtime.block_on(Box::pin(run()));
 }
 
-/// `cargo bench ... -- engine` measures that part alone anew; words after it choose brokers and kinds of queues.
+/// `cargo bench ... -- engine` measures that part alone anew; words after it choose among its parts, brokers and kinds of queues.
 async fn run() {
     // Cargo adds options of its own.
     let arguments = std::env::args().skip_while(|argument| argument != "engine");

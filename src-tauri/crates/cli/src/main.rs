@@ -37,7 +37,7 @@ use session::Session;
 const LEAVE_WAIT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
-    // Memory would be handed out by 2 MiB, and a third of it never used. Where that stays, nothing else changes.
+    // Memory would be handed out by 2 MiB, and some of it never used. Where that stays, nothing else changes.
     #[cfg(target_os = "linux")]
     rustix::thread::disable_transparent_huge_pages(true).ok();
     if workbench::run_as_edit_worker() {

@@ -30,8 +30,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// How often the state of a connection is looked at.
 const STATE_CHECK: Duration = Duration::from_millis(500);
 const HEARTBEAT_SECONDS: u16 = 30;
-/// No message passes a connection that only watches, and the client keeps room for 64 frames of each connection. A broker
-/// from 4.1 on refuses less than 8,192.
+/// No message passes a connection that only watches, and the client keeps room for 64 frames of each connection.
 const WATCHING_FRAME_BYTES_MAX: u32 = 16 << 10;
 const CA_FILE_BYTES_MAX: u64 = 1 << 20;
 

@@ -13,10 +13,10 @@ use crate::{Error, Result};
 pub(super) const NESTED_MAX: usize = 256;
 /// Brackets inside each other that are read and written on the stack of whoever asks.
 const SHALLOW: usize = 64;
-/// As long as the head of a dead letter usually is, so that writing it does not move it again and again.
-const USUAL_BYTES: usize = 1_500;
 /// For what is deeper, in bytes.
 const DEEP_STACK: usize = 64 * 1024 * 1024;
+/// Room for the head of a dead letter, so that writing it does not move it again and again.
+const USUAL_BYTES: usize = 1_500;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -43,7 +43,7 @@ impl Limits {
     /// Reaches 200,000 deep, in holds so small that removing some of one is quick.
     ///
     /// Measured: with smaller batches the broker and the disk are busier with their ends than with messages. What is in
-    /// doubt after a crash is what is being published: two of them.
+    /// doubt after a crash is what is being published: one of them.
     pub(crate) const BROAD: Self =
         Self { batch_messages_max: 1_000, batches_in_flight_max: 5, hold_messages_max: 6_000, leases_max: 34 };
     /// Where giving back is counted and limited: a kill can cost at most what one hold has not yet copied.

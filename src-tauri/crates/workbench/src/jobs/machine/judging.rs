@@ -137,8 +137,7 @@ impl Machine {
         self.remove_in_turn();
     }
 
-    /// Removes what waits once all that was read before it is being removed: a broker has the first of what is held at
-    /// hand, and searches for what lies behind others.
+    /// Removes what waits once all that was read before it is being removed, so that one word to the broker removes many.
     pub(super) fn remove_in_turn(&mut self) {
         while let Some((next, _)) = self.batches.iter().find(|(_, batch)| batch.step != Step::Removing)
             && self.batches[next].step == Step::Waiting
