@@ -13,7 +13,7 @@ use support::{Client, Proxy, Rabbit, Version, Vhost, within};
 use url::Url;
 
 use crate::chance::Chance;
-use crate::qscope::{Qscope, Run};
+use crate::qscope::{Ended, Qscope, Run};
 
 pub(crate) const SOURCE: &str = "orders.dlq";
 pub(crate) const TARGET: &str = "orders";
@@ -229,6 +229,19 @@ impl Ground {
         self.witness.publish_all("", queue, all).await;
         self.witness.reaches(queue, u32::try_from(messages).expect("a few")).await;
         tally
+    }
+
+    /// Puts so many with large bodies into the source.
+    pub(crate) async fn fill_large(&self, messages: usize, body_bytes: usize) {
+        let all = (0..messages).map(|_| (vec![b'x'; body_bytes], AMQPProperties::default()));
+        self.witness.publish_all("", SOURCE, all.collect()).await;
+        self.witness.reaches(SOURCE, u32::try_from(messages).expect("a few")).await;
+    }
+
+    /// Captures the source with every piece of what is said arriving so much later.
+    pub(crate) async fn capture_late(&self, qscope: &Qscope, late: Duration) -> Ended {
+        self.proxy.delay(late);
+        qscope.run(&["capture", "-c", &self.address(), SOURCE, "--all"]).await
     }
 
     /// Puts so many into a second queue of dead letters, which is not there yet.

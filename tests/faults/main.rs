@@ -17,6 +17,7 @@ mod qscope;
 mod redrive;
 mod silences;
 mod stores;
+mod trickles;
 mod upheavals;
 #[cfg(debian)]
 mod wary;
@@ -211,6 +212,11 @@ mod newest {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_only_trickles_is_captured_whole() {
+    tested(trickles::trickles(support::Version::NEWEST, ground::Kind::Quorum)).await;
 }
 
 /// Only this one carries the count of failures from one queue into another.

@@ -1,6 +1,7 @@
 //! Each command of the machine as one step of I/O, with its time-out. An error becomes an event; nothing is tried twice.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use broker::{
@@ -11,7 +12,7 @@ use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::desk::{Body, Desk};
+use super::desk::{Body, Desk, Holding};
 use super::lock;
 use super::machine::{BatchNo, Command, CommitNo, Event, HOLD_BYTES_MAX, LeaseNo, ToCopy, ToPublish};
 use super::row::Lines;
@@ -170,8 +171,10 @@ impl Desk {
             accepted: self.accepted.clone(),
             stated_label: None,
         };
-        let lease = in_time(LEASE_WAIT, "hold messages", self.live()?.broker.lease(ask)).await?;
-        lock(&self.leases).insert(no, lease);
+        let broker = &self.live()?.broker;
+        let were_ready = broker.depth(self.source()?).await?.ready;
+        let lease = in_time(LEASE_WAIT, "hold messages", broker.lease(ask)).await?;
+        lock(&self.leases).insert(no, Arc::new(Holding { lease, were_ready, came: AtomicU64::new(0) }));
         Ok(())
     }
 
@@ -185,13 +188,15 @@ impl Desk {
         }
     }
 
-    /// Empty only where the queue has no more, as far as the broker tells: over a slow connection the next message may take
-    /// longer than a lease waits for it.
+    /// Empty only where the queue has no more, as far as the broker tells: the next message may take longer than a lease
+    /// waits for it. While it is on its way the broker does not count it as ready any more.
     async fn read_some(&self, no: LeaseNo, max: usize) -> Result<Vec<Leased>> {
-        let lease = self.lease(no)?;
+        let Holding { lease, were_ready, came } = &*self.holding(no)?;
         for _ in 0..NOTHING_CAME_MAX {
             let messages = in_time(READ_WAIT, "read messages", lease.next(max)).await?;
-            if !messages.is_empty() || self.live()?.broker.depth(self.source()?).await?.ready == 0 {
+            let came = came.fetch_add(messages.len() as u64, Ordering::Relaxed);
+            let may_be_empty = messages.is_empty() && came >= *were_ready;
+            if !messages.is_empty() || may_be_empty && self.live()?.broker.depth(self.source()?).await?.ready == 0 {
                 return Ok(messages);
             }
         }
@@ -234,15 +239,15 @@ impl Desk {
 
     async fn remove(&self, no: LeaseNo, keys: &[LeaseKey]) -> Vec<RemoveOutcome> {
         let unknown = |why: String| vec![RemoveOutcome::Unknown(why); keys.len()];
-        let lease = match self.lease(no) {
-            Ok(lease) => lease,
+        let holding = match self.holding(no) {
+            Ok(holding) => holding,
             Err(error) => return unknown(error.to_string()),
         };
         {
             let mut bodies = lock(&self.bodies);
             keys.iter().for_each(|key| drop(bodies.remove(&(no, *key))));
         }
-        match timeout(REMOVE_WAIT, lease.remove(keys)).await {
+        match timeout(REMOVE_WAIT, holding.lease.remove(keys)).await {
             Ok(outcomes) => outcomes,
             Err(_) => unknown("no answer in time".to_owned()),
         }
@@ -260,8 +265,8 @@ impl Desk {
     }
 
     async fn close(&self, no: LeaseNo) -> Result<broker::Returned> {
-        let lease = self.lease(no)?;
-        let returned = in_time(CLOSE_WAIT, "give messages back", lease.close()).await;
+        let holding = self.holding(no)?;
+        let returned = in_time(CLOSE_WAIT, "give messages back", holding.lease.close()).await;
         lock(&self.leases).remove(&no);
         lock(&self.bodies).retain(|(lease, _), _| *lease != no);
         returned

@@ -1,6 +1,7 @@
 //! What one run of the machine works with: the broker's handles, the capture, the journal, and the bodies in between.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use broker::{
@@ -22,6 +23,16 @@ use crate::{CaptureId, Error, Fault, JobId, Result};
 pub(super) struct Body {
     pub(super) key: MessageKey,
     pub(super) message: Arc<Message>,
+}
+
+/// A lease of the run.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) lease: Arc<dyn Lease>,
+    /// How many messages were ready before it was opened.
+    pub(super) were_ready: u64,
+    /// How many it has brought.
+    pub(super) came: AtomicU64,
 }
 
 /// What one run works with.
@@ -50,7 +61,7 @@ pub(super) struct Desk {
     pub(super) writer: Option<CaptureWriter>,
     /// Where copies are read again.
     pub(super) capture: Option<CaptureId>,
-    pub(super) leases: Mutex<HashMap<LeaseNo, Arc<dyn Lease>>>,
+    pub(super) leases: Mutex<HashMap<LeaseNo, Arc<Holding>>>,
     pub(super) bodies: Mutex<HashMap<(LeaseNo, LeaseKey), Body>>,
     /// To where messages are sent.
     pub(super) publisher: OnceCell<Arc<dyn Publisher>>,
@@ -85,7 +96,7 @@ impl Desk {
         Trouble { words: error.to_string(), lost }
     }
 
-    pub(super) fn lease(&self, no: LeaseNo) -> Result<Arc<dyn Lease>> {
+    pub(super) fn holding(&self, no: LeaseNo) -> Result<Arc<Holding>> {
         let found = lock(&self.leases).get(&no).cloned();
         found.ok_or_else(|| BrokerError::new(ErrorKind::Lost, "use the hold", "it is gone").into())
     }
