@@ -1,5 +1,6 @@
 //! Many messages: redrives beside the broker's own shovel, captures beside a bare loop, and a few chosen out of many.
 
+mod bare;
 mod capturing;
 mod ground;
 mod picking;
@@ -21,7 +22,7 @@ const BROKER_MEMORY: &str = "vm_memory_high_watermark.absolute = 6GB";
 
 /// Measures part by part, each on every broker, and writes each down at once; `words` choose some: "redrive 4.3 quorum".
 pub(crate) async fn measure(report: &mut Report, words: &[String]) {
-    for part in [Part::Redrive, Part::Capture, Part::Pick, Part::Memory] {
+    for part in [Part::Redrive, Part::Bare, Part::Capture, Part::Pick, Part::Memory] {
         let mut lines = Vec::new();
         for (version, kind) in
             VERSIONS.into_iter().flat_map(|version| [Kind::Classic, Kind::Quorum].map(|kind| (version, kind)))
@@ -51,6 +52,7 @@ pub(crate) async fn measure(report: &mut Report, words: &[String]) {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Redrive,
+    Bare,
     Capture,
     Pick,
     Memory,
@@ -60,6 +62,7 @@ impl Part {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Redrive => ("Redrive beside the shovel", redriving::WORDS),
+            Self::Bare => ("A client that keeps no law beside the shovel", bare::WORDS),
             Self::Capture => ("Capture beside a bare loop", capturing::WORDS),
             Self::Pick => ("500 chosen out of 100,000", picking::WORDS),
             Self::Memory => ("Memory of a redrive", redriving::MEMORY_WORDS),
@@ -69,6 +72,7 @@ impl Part {
     async fn measure(self, ground: &Ground<'_>) -> Vec<Measured> {
         match self {
             Self::Redrive => redriving::beside_shovel(ground).await,
+            Self::Bare => bare::beside_shovel(ground).await,
             Self::Capture => capturing::beside_bare_loop(ground).await,
             Self::Pick => picking::few_of_many(ground).await,
             Self::Memory => redriving::ever_more(ground).await,

@@ -7,8 +7,8 @@ use super::ground::{Ground, Moved, SOURCE, TARGET};
 use super::program::Program;
 use crate::report::Measured;
 
-const MESSAGES: usize = 100_000;
-const PAIRS: usize = 3;
+pub(crate) const MESSAGES: usize = 100_000;
+pub(crate) const PAIRS: usize = 3;
 /// The sizes whose memory is compared.
 const EVER_MORE: [usize; 3] = [10_000, 100_000, 1_000_000];
 const SHOVEL: &str = "bench";
@@ -80,9 +80,8 @@ struct Side {
 }
 
 impl Side {
-    #[expect(clippy::cast_precision_loss, reason = "a hundred thousand")]
     fn add(&mut self, moved: Moved, command_s: f64, cpu_s: f64) {
-        self.rates.push(MESSAGES as f64 / moved.took.as_secs_f64());
+        self.rates.push(rate(moved));
         self.broker_cpu_s.push(moved.broker_cpu.as_secs_f64());
         self.cpu_s.push(cpu_s);
         self.commands_s.push(command_s);
@@ -99,6 +98,12 @@ impl Side {
     }
 }
 
+/// In messages a second.
+#[expect(clippy::cast_precision_loss, reason = "a hundred thousand")]
+pub(crate) fn rate(moved: Moved) -> f64 {
+    MESSAGES as f64 / moved.took.as_secs_f64()
+}
+
 /// The most memory that it had, in MiB.
 async fn by_program(ground: &Ground<'_>, program: &Program, messages: usize, side: &mut Side) -> f64 {
     let url = ground.url();
@@ -108,7 +113,7 @@ async fn by_program(ground: &Ground<'_>, program: &Program, messages: usize, sid
     ran.memory_peak_mib
 }
 
-async fn by_shovel(ground: &Ground<'_>, tcp: bool) -> Moved {
+pub(crate) async fn by_shovel(ground: &Ground<'_>, tcp: bool) -> Moved {
     let vhost = &ground.vhost;
     let place = if tcp { format!("guest:guest@127.0.0.1:{}", vhost.amqp_port) } else { String::new() };
     let here = format!("amqp://{place}/{}", vhost.name.replace('/', "%2F"));

@@ -140,6 +140,7 @@ impl Holding {
     async fn hold(&mut self, inbox: &mut mpsc::Receiver<Request>, closing: &CancellationToken) -> End {
         let mut check = tokio::time::interval(STATE_CHECK);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let hand = self.hand.clone();
         loop {
             let step = tokio::select! {
                 request = inbox.recv() => match request {
@@ -168,6 +169,7 @@ impl Holding {
                     None => return self.give_back().await,
                 },
                 delivery = next_of(&mut self.window) => self.take_in(delivery),
+                () = hand.runs_low() => Ok(()),
                 () = closing.cancelled() => return self.give_back_unasked(CLOSED).await,
                 _ = check.tick() => {
                     if !self.channel.status().connected() {
@@ -205,6 +207,9 @@ impl Holding {
         let is_full = self.window.as_ref().is_none_or(Window::is_full);
         if is_full && room > 0 {
             self.hand.set_asking(Asking::Soon);
+            if self.hand.is_stocked() {
+                return Ok(());
+            }
             self.cancel().await?;
             // What was still under way when it was cancelled counts.
             let room = self.terms.hold.messages_max.saturating_sub(self.held.len() as u64);

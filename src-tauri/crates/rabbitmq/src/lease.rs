@@ -25,6 +25,8 @@ use crate::terms::Terms;
 
 /// Where giving back destroys, no more than this is held at a time: the most that a kill can cost.
 const HELD_MAX_WHERE_IT_DESTROYS: u64 = 16;
+/// What lies ready for the caller before more is asked for: bodies in memory that nobody has copied yet.
+const STOCK_MAX: usize = 2_000;
 /// Requests under way at once: more wait for their turn.
 const REQUESTS_MAX: usize = 8;
 /// How long another window may take to open: longer than the calls for it together.
@@ -137,6 +139,8 @@ fn refused(doing: String, cost: &LookCost) -> Error {
 pub(crate) struct Hand {
     state: Mutex<HandState>,
     changed: Notify,
+    /// Little is left in it.
+    low: Notify,
 }
 
 /// Whether more may come without anybody doing anything.
@@ -159,7 +163,7 @@ struct HandState {
 impl Hand {
     pub(crate) fn new() -> Self {
         let state = HandState { waiting: VecDeque::new(), asking: Asking::Soon, lost: None, touched: Instant::now() };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        Self { state: Mutex::new(state), changed: Notify::new(), low: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, HandState> {
@@ -176,6 +180,26 @@ impl Hand {
         if was != asking {
             self.changed.notify_waiters();
         }
+    }
+
+    /// So much lies here that nobody needs more yet.
+    pub(crate) fn is_stocked(&self) -> bool {
+        self.state().waiting.len() > STOCK_MAX
+    }
+
+    /// Answers once [`Self::is_stocked`] has become wrong.
+    pub(crate) async fn runs_low(&self) {
+        self.low.notified().await;
+    }
+
+    fn take(&self, max: usize) -> Vec<Leased> {
+        let mut state = self.state();
+        let count = max.min(state.waiting.len());
+        let (was, taken) = (state.waiting.len(), state.waiting.drain(..count).collect());
+        if was > STOCK_MAX && was - count <= STOCK_MAX {
+            self.low.notify_one();
+        }
+        taken
     }
 
     /// Notes that more is about to be asked for. Whether it is to be: not while some are here, or the hold is gone.
@@ -262,8 +286,8 @@ impl Lease for RabbitLease {
                 let is_coming = self.is_on_demand && state.asking == Asking::Soon;
                 let has_some = !state.waiting.is_empty() && !is_coming;
                 if has_some || state.asking == Asking::No || max == 0 {
-                    let count = max.min(state.waiting.len());
-                    return Ok(state.waiting.drain(..count).collect());
+                    drop(state);
+                    return Ok(self.hand.take(max));
                 }
                 match state.asking {
                     Asking::Soon if self.is_on_demand => FETCH_WAIT,
@@ -273,9 +297,7 @@ impl Lease for RabbitLease {
             };
             if tokio::time::timeout(wait, changed).await.is_err() {
                 // Something may have come between the last look and the end of the wait.
-                let mut state = self.hand.state();
-                let count = max.min(state.waiting.len());
-                return Ok(state.waiting.drain(..count).collect());
+                return Ok(self.hand.take(max));
             }
         }
     }

@@ -4,8 +4,8 @@ use broker::{Hold, Purpose, QueueName};
 
 use crate::rules::GiveBack;
 
-/// A prefetch is 16 bits wide, and 0 would mean something else for each type of queue.
-const PREFETCH_MAX: u64 = 65_535;
+/// What one window brings may lie here unread: the client keeps it all in memory. A prefetch could be 65,535.
+const WINDOW_MAX: u64 = 5_000;
 /// How many times what has been seen so far the next window may be, where the size of the messages is known from those
 /// alone.
 const GROWTH: u64 = 8;
@@ -71,7 +71,7 @@ impl Terms {
             Purpose::Pick { .. } => PICK_FIRST.max(seen.delivered * GROWTH_OF_PICK),
             _ => u64::MAX,
         };
-        room.min(by_bytes).min(by_sample).min(by_purpose).min(PREFETCH_MAX)
+        room.min(by_bytes).min(by_sample).min(by_purpose).min(WINDOW_MAX)
     }
 }
 
@@ -113,16 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_small_messages_of_unknown_size_take_six_windows() {
-        let terms = terms(Purpose::Look { n: 10_000 });
+    fn five_thousand_small_messages_of_unknown_size_take_five_windows() {
+        let terms = terms(Purpose::Look { n: 5_000 });
         let (mut seen, mut windows) = (Seen::default(), 0);
-        while seen.delivered < 10_000 {
-            let size = terms.window_size(10_000 - seen.delivered, &seen);
+        while seen.delivered < 5_000 {
+            let size = terms.window_size(5_000 - seen.delivered, &seen);
             let (delivered, bytes) = (seen.delivered + size, (seen.delivered + size) * 20);
             seen = Seen { held_bytes: bytes, delivered, delivered_bytes: bytes };
             windows += 1;
         }
-        assert_eq!(windows, 6);
+        assert_eq!(windows, 5);
     }
 
     #[test]
@@ -134,9 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn a_known_size_fills_the_hold_at_once_and_never_beyond_a_prefetch() {
+    fn a_known_size_fills_the_hold_at_once_and_never_beyond_a_window() {
         let known = |body_bytes| Terms { body_bytes: Some(body_bytes), ..terms(Purpose::Look { n: 100_000 }) };
-        assert_eq!(known(1).window_size(100_000, &Seen::default()), 65_535);
+        assert_eq!(known(1).window_size(100_000, &Seen::default()), WINDOW_MAX);
         assert_eq!(known(1 << 10).window_size(100_000, &Seen::default()), 1_024);
         assert_eq!(known(5 << 20).window_size(100_000, &Seen::default()), 1, "one message may exceed the hold");
         assert_eq!(known(0).window_size(10, &Seen::default()), 10, "empty bodies are bounded by their number");

@@ -45,7 +45,7 @@ impl Limits {
     /// Measured: with smaller batches the broker and the disk are busier with their ends than with messages. What is in
     /// doubt after a crash is what is being published: one of them.
     pub(crate) const BROAD: Self =
-        Self { batch_messages_max: 1_000, batches_in_flight_max: 5, hold_messages_max: 6_000, leases_max: 34 };
+        Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 5_000, leases_max: 40 };
     /// Where giving back is counted and limited: a kill can cost at most what one hold has not yet copied.
     pub(crate) const COUNTED: Self =
         Self { batch_messages_max: 250, batches_in_flight_max: 4, hold_messages_max: 500, leases_max: 40 };
@@ -249,7 +249,6 @@ impl Machine {
             Event::Removed { batch, outcomes } => self.removed(batch, outcomes),
             Event::Closed { lease, returned } => self.closed(lease, returned),
         }
-        self.remove_in_turn();
         self.go_on();
         std::mem::take(&mut self.outbox)
     }

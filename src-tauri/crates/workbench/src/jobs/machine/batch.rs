@@ -34,8 +34,6 @@ pub(super) enum Step {
     Publishing,
     /// Outcomes are being committed.
     Judging,
-    /// Outcomes are committed; what was read before it is removed first.
-    Waiting,
     Removing,
 }
 

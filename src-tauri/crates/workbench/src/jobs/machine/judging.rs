@@ -131,22 +131,6 @@ impl Machine {
     }
 
     pub(super) fn remove(&mut self, no: BatchNo) {
-        if let Some(batch) = self.batches.get_mut(&no) {
-            batch.step = Step::Waiting;
-        }
-        self.remove_in_turn();
-    }
-
-    /// Removes what waits once all that was read before it is being removed, so that one word to the broker removes many.
-    pub(super) fn remove_in_turn(&mut self) {
-        while let Some((next, _)) = self.batches.iter().find(|(_, batch)| batch.step != Step::Removing)
-            && self.batches[next].step == Step::Waiting
-        {
-            self.remove_now(*next);
-        }
-    }
-
-    fn remove_now(&mut self, no: BatchNo) {
         let rows = &self.rows;
         let Some(batch) = self.batches.get_mut(&no) else { return };
         batch.step = Step::Removing;
