@@ -26,7 +26,7 @@ use crate::terms::Terms;
 /// Where giving back destroys, no more than this is held at a time: the most that a kill can cost.
 const HELD_MAX_WHERE_IT_DESTROYS: u64 = 16;
 /// What lies ready for the caller before more is asked for: bodies in memory that nobody has copied yet.
-const STOCK_MAX: usize = 2_000;
+const STOCK_MAX: usize = 1_000;
 /// Requests under way at once: more wait for their turn.
 const REQUESTS_MAX: usize = 8;
 /// How long another window may take to open: longer than the calls for it together.

@@ -54,7 +54,7 @@ impl Limits {
         Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 10_000, leases_max: 1 };
     /// A look at more, up to 200,000: nothing is removed in between, so that large holds go back as fast as small ones.
     const DEEP_LOOK: Self =
-        Self { batch_messages_max: 1_000, batches_in_flight_max: 4, hold_messages_max: 50_000, leases_max: 4 };
+        Self { batch_messages_max: 1_000, batches_in_flight_max: 3, hold_messages_max: 50_000, leases_max: 4 };
     /// Where giving back destroys: a kill can cost at most the messages of one batch that are not yet copied.
     pub(crate) const WARY: Self =
         Self { batch_messages_max: 16, batches_in_flight_max: 4, hold_messages_max: 16, leases_max: 64 };
