@@ -1,6 +1,6 @@
 use tauri_specta::{Builder, ErrorHandlingMode, collect_commands};
 
-use crate::commands::{activity, app, captures, connections, jobs, looks, profiles, queues};
+use crate::commands::{activity, app, captures, connections, dead_letters, jobs, looks, profiles, queues};
 
 /// Every command of the window, in one list. What the window may call is generated from it.
 pub(crate) fn builder() -> Builder<tauri::Wry> {
@@ -43,6 +43,11 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         captures::read_body,
         captures::save_body,
         captures::export_view,
+        dead_letters::list_dead_letters,
+        dead_letters::group_failures,
+        dead_letters::page_group,
+        dead_letters::group_members,
+        dead_letters::close_grouping,
         jobs::make_plan,
         jobs::start_plan,
         jobs::discard_plan,

@@ -5,6 +5,7 @@ pub(crate) mod activity;
 pub(crate) mod app;
 pub(crate) mod captures;
 pub(crate) mod connections;
+pub(crate) mod dead_letters;
 pub(crate) mod jobs;
 pub(crate) mod looks;
 pub(crate) mod profiles;

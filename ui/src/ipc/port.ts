@@ -4,6 +4,8 @@ import type {
 	CheckStep,
 	commands,
 	Exported,
+	FailureGroups,
+	GroupAsk,
 	LookCost,
 	PeekEnd,
 	PeekProgress,
@@ -18,7 +20,7 @@ export type * from "./generated/bindings";
 type Commands = typeof commands;
 
 /** Calls that report while they run take a listener here, not a channel; a signal cancels them. */
-type Reporting = "watchApp" | "cancelTask" | "checkConnection" | "peekQueue" | "exportView";
+type Reporting = "watchApp" | "cancelTask" | "checkConnection" | "peekQueue" | "exportView" | "groupFailures";
 
 /** How a long call is followed and stopped. */
 export interface Follow {
@@ -48,6 +50,8 @@ export interface Port extends Omit<Commands, Reporting> {
 	): Promise<PeekEnd>;
 	/** Writes messages of a view as JSON lines; `numbers` `null`: all of them. */
 	exportView(view: ViewId, numbers: number[] | null, path: string, follow?: Follow): Promise<Exported>;
+	/** Groups the messages of captures; the result is kept at hand until it is closed. */
+	groupFailures(ask: GroupAsk, follow?: Follow): Promise<FailureGroups>;
 }
 
 export const [usePort, providePort] = createContext<Port>();

@@ -27,7 +27,8 @@ function channel<T>(onmessage: ((message: T) => void) | undefined): Channel<T> {
 
 /** The real door. */
 export function tauriPort(): Port {
-	const { watchApp, cancelTask, checkConnection, peekQueue, exportView, ...plain } = guarded(commands);
+	const { watchApp, cancelTask, checkConnection, peekQueue, exportView, groupFailures, ...plain } =
+		guarded(commands);
 
 	async function followed<T>(
 		{ onprogress, signal }: Follow,
@@ -55,5 +56,7 @@ export function tauriPort(): Port {
 			followed(follow, (task, progress) => peekQueue(profile, queue, n, accepted, task, progress)),
 		exportView: (view, numbers, path, follow = {}) =>
 			followed(follow, (task, progress) => exportView(view, numbers, path, task, progress)),
+		groupFailures: (ask, follow = {}) =>
+			followed(follow, (task, progress) => groupFailures(ask, task, progress)),
 	};
 }

@@ -2,6 +2,7 @@
 //! Nothing here opens a socket and nothing here names a vendor.
 
 mod error;
+mod failure;
 mod fingerprint;
 mod form;
 mod look;
@@ -15,6 +16,7 @@ mod topology;
 mod value;
 
 pub use error::{Error, ErrorKind, Result};
+pub use failure::{Failure, Part, Pattern, short_exception};
 pub use fingerprint::fingerprint;
 pub use form::{CheckOutcome, CheckStep, Choice, Field, FieldKind, Form, Remedy, Secret, Settings};
 pub use look::{Ask, Evidence, Hold, LookCost, MayReturn, Picked, Purpose, Refusal, Returned, Returning, WayOut};

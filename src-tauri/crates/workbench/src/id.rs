@@ -66,6 +66,10 @@ id! {
     ViewId
 }
 id! {
+    /// Groups of messages of several captures, kept while the window shows them.
+    GroupingId
+}
+id! {
     /// One line of the activity log.
     ActivityId
 }

@@ -7,6 +7,7 @@ mod connections;
 mod door;
 mod edits;
 mod error;
+mod groups;
 mod id;
 mod jobs;
 mod profiles;
@@ -20,14 +21,18 @@ pub use captures::{
     MessagePage, MessageRow, MessageView, Room, ViewAsk, ViewOpened,
 };
 pub use connections::{
-    BindingView, ConnectionState, ConnectionView, Drain, ExchangeAsk, ExchangeColumn, ExchangePage, ExchangeRow,
-    ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk, QueueColumn, QueueFilter,
-    QueuePage, QueueRow, QueueView, Writes,
+    BindingView, ConnectionState, ConnectionView, DeadLetterInbox, DeadLetterQueue, Drain, ExchangeAsk, ExchangeColumn,
+    ExchangePage, ExchangeRow, ExchangeView, FieldView, Freshness, GuardView, LookOffer, PolicyView, QueueAsk,
+    QueueColumn, QueueFilter, QueuePage, QueueRow, QueueView, Writes,
 };
 pub use door::Door;
 pub use edits::{Edit, EditPreview, EditRule, EditSide, EditStep, HeaderValue, run_as_edit_worker};
 pub use error::{Error, Fault, FaultCode, RefusedCode, Result, StoreTrouble};
-pub use id::{ActivityId, CaptureId, JobId, PlanId, ProfileId, ViewId};
+pub use groups::{
+    FailureGroup, FailureGroups, GroupAsk, GroupBy, GroupColumn, GroupMembers, GroupPage, GroupPageAsk, GroupRow,
+    Sample, Unread,
+};
+pub use id::{ActivityId, CaptureId, GroupingId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
     Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView,
     MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, SavedPlan, Selection, SendOptions, Sending,

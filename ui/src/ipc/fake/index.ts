@@ -13,8 +13,10 @@ import type {
 	ViewAsk,
 } from "../port";
 import { lookCost, makePlan, startPlan } from "./deeds";
+import { deadLetterCalls } from "./groups";
 import { bodyView, type FakeMessage, messageView } from "./messages";
 import { bindingsOf, queueView } from "./queues";
+import { sorted } from "./sorted";
 import { type FakeOptions, fail, now, World } from "./world";
 
 const WRITES_MS = 15 * 60 * 1000;
@@ -39,6 +41,7 @@ export function fakePort(options: FakeOptions = {}): FakePort {
 		...connectionCalls(world),
 		...lookCalls(world),
 		...captureCalls(world),
+		...deadLetterCalls(world),
 		...jobCalls(world),
 	};
 	const guarded = Object.fromEntries(
@@ -234,17 +237,6 @@ function listExchanges(world: World, profile: string, ask: ExchangeAsk) {
 	};
 	const rows = sorted(left, keys[ask.sort], ask.descending).slice(ask.from, ask.from + ask.n);
 	return { total: world.exchanges.length, shown: left.length, from: ask.from, rows };
-}
-
-function sorted<Row>(rows: Row[], key: (row: Row) => string | number | null, descending: boolean): Row[] {
-	const compare = (a: string | number | null, b: string | number | null) => {
-		if (a === b) return 0;
-		// What is not known comes last, whichever way.
-		if (a === null) return descending ? -1 : 1;
-		if (b === null) return descending ? 1 : -1;
-		return typeof a === "string" && typeof b === "string" ? a.localeCompare(b) : Number(a) - Number(b);
-	};
-	return rows.toSorted((a, b) => (descending ? -1 : 1) * compare(key(a), key(b)));
 }
 
 function found(world: World, profile: string, queue: string): QueueRow {

@@ -1,4 +1,4 @@
-import type { BodyView, MessageRow, MessageView } from "../port";
+import type { BodyView, Failure, MessageRow, MessageView } from "../port";
 import { field } from "./queues";
 import type { Random } from "./random";
 
@@ -132,7 +132,23 @@ export function messageView(message: FakeMessage): MessageView {
 				]
 			: [],
 		failedIn: diedIn ? { kind: "queue", queue: diedIn, evidence: "x-death[0]" } : { kind: "unknown" },
+		failure: diedIn ? failureOf(message) : null,
 		twins: 1,
+	};
+}
+
+/** The exception and its message, as the header says them. */
+export function failureOf({ error }: FakeMessage): Failure {
+	const [exception, ...rest] = error.split(": ");
+	return {
+		by: "Spring AMQP",
+		exception: `shop.${exception}`,
+		message: rest.join(": "),
+		thrownAt: "GatewayClient.capture:214",
+		source: null,
+		subject: null,
+		at: null,
+		note: null,
 	};
 }
 

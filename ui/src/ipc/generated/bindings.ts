@@ -43,6 +43,11 @@ export const commands = {
 	readBody: (capture: CaptureId, n: number, from: number, len: number) => __TAURI_INVOKE<ArrayBuffer>("read_body", { capture, n, from, len }),
 	saveBody: (capture: CaptureId, n: number, path: string) => __TAURI_INVOKE<Exported>("save_body", { capture, n, path }),
 	exportView: (view: ViewId, numbers: number[] | null, path: string, task: string, channel: Channel<PeekProgress>) => __TAURI_INVOKE<Exported>("export_view", { view, numbers, path, task, channel }),
+	listDeadLetters: (profile: ProfileId) => __TAURI_INVOKE<DeadLetterInbox>("list_dead_letters", { profile }),
+	groupFailures: (ask: GroupAsk, task: string, channel: Channel<PeekProgress>) => __TAURI_INVOKE<FailureGroups>("group_failures", { ask, task, channel }),
+	pageGroup: (ask: GroupPageAsk) => __TAURI_INVOKE<GroupPage>("page_group", { ask }),
+	groupMembers: (grouping: GroupingId, group: number) => __TAURI_INVOKE<GroupMembers[]>("group_members", { grouping, group }),
+	closeGrouping: (grouping: GroupingId) => __TAURI_INVOKE<null>("close_grouping", { grouping }),
 	makePlan: (profile: ProfileId, ask: DeedAsk) => __TAURI_INVOKE<PlanView>("make_plan", { profile, ask }),
 	startPlan: (plan: PlanId, typed: string | null) => __TAURI_INVOKE<JobId>("start_plan", { plan, typed }),
 	discardPlan: (plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { plan }),
@@ -260,6 +265,35 @@ export type ConnectionView = {
 	missing: Missing[],
 	/**  Rises with every new set of numbers: pages shown are to be asked for again. */
 	generation: number,
+};
+
+/**  All dead-letter queues of a connection, from what was last read of it. */
+export type DeadLetterInbox = {
+	/**  Most messages first, unknown counts last. `None`: not read yet. */
+	queues: DeadLetterQueue[] | null,
+	/**  Ready in those that nobody consumes; `None` as soon as one of them is not known. */
+	ready: number | null,
+	/**  What could not be read, and why: there may be more queues than these. */
+	missing: Missing[],
+};
+
+/**  One dead-letter queue. */
+export type DeadLetterQueue = {
+	name: QueueName,
+	/**  The vendor's word for its type; empty where it is not known. */
+	label: string,
+	ready: number | null,
+	/**  Where somebody consumes, dead letters are part of a retry loop, and none waits for a person. */
+	consumers: number | null,
+	/**  The queues whose dead letters arrive here for certain. */
+	fedBy: QueueName[],
+	/**  The newest capture that a look or a take made of it. */
+	capture: CaptureView | null,
+	/**
+	 *  What a look at its first 200 messages does, from what was last read: it is asked anew before one is made. `None`:
+	 *  one of very many queues, to be asked for by itself.
+	 */
+	look: LookCost | null,
 };
 
 /**  Where a queue sends what dies in it. */
@@ -486,6 +520,64 @@ export type FailedIn =
 /**  It only ever expired, in these queues, newest first: a retry loop or a TTL, not a failure. */
 { kind: "onlyExpired"; queues: QueueName[] } | { kind: "unknown" };
 
+/**  What a framework says of a failure. Each part may be missing: it is said by nobody then. */
+export type Failure = {
+	/**  Whose notes these are: "Spring AMQP". */
+	by: string,
+	/**  The exception's type, by its full name: `com.example.PaymentGatewayTimeout`. */
+	exception: string | null,
+	message: string | null,
+	/**  Where it was thrown, short: `AdyenClient.capture:214`. */
+	thrownAt: string | null,
+	/**  The queue in which it failed, where the framework names it. */
+	source: QueueName | null,
+	/**  What was to be done: "task `shop.tasks.ship`". */
+	subject: string | null,
+	/**  When it failed, where the framework says so. */
+	at: string | null,
+	/**  What else is to be known of such messages. */
+	note: string | null,
+};
+
+/**  Messages with the same cause. */
+export type FailureGroup = {
+	/**  By which it is asked for. */
+	group: number,
+	/**  The exception's type without its packages, or what the messages were grouped by. */
+	title: string,
+	/**  The exception's type by its full name, where one is known. */
+	exception: string | null,
+	/**  Whose notes say so: "Spring AMQP". */
+	by: string | null,
+	/**  The exception's message, with holes where it differs. */
+	detail: Part[],
+	/**  In which queues they failed, most messages first. */
+	sources: QueueName[],
+	/**  Of the newest death, in words, most messages first. */
+	reasons: string[],
+	count: number,
+	/**  When the first one died that is in it. `None`: of none it is known. */
+	firstSeen: string | null,
+	lastSeen: string | null,
+	/**  How many died in each of the last 24 hours; the last one ends now. */
+	trend: number[],
+	/**  What is to be known of such messages: "Dramatiq keeps its dead letters for 7 days". */
+	note: string | null,
+	/**  The one that died first. */
+	sample: Sample,
+};
+
+/**  Groups, largest first. */
+export type FailureGroups = {
+	id: GroupingId,
+	groups: FailureGroup[],
+	/**  In all groups together. */
+	messages: number,
+	tookMs: number,
+	/**  Captures that are not in it. */
+	unread: Unread[],
+};
+
 /**  What is known of the message since it was read. */
 export type Fate = 
 /**  It was in its queue when it was read. */
@@ -569,6 +661,68 @@ export type Freshness = {
 	failing: string | null,
 	paused: boolean,
 };
+
+/**  Which messages to group, and by what. */
+export type GroupAsk = {
+	/**  One for each queue: a message counts once for each of them that it is in. */
+	captures: CaptureId[],
+	by: GroupBy,
+	/**  As above a table of messages. Empty: all. */
+	filter: string,
+	/**  Leaves out what died before. Messages of which that is not known stay. */
+	since: string | null,
+};
+
+/**  What the messages of one group have in common. */
+export type GroupBy = { kind: "exceptionAndMessage" } | { kind: "sourceQueue" } | { kind: "reason" } | { kind: "contentType" } | { kind: "header"; name: string } | 
+/**  As the filter writes it behind `body.`: `order.id`. */
+{ kind: "jsonPath"; path: string };
+
+/**  A column to sort a group's messages by. */
+export type GroupColumn = "died" | "liesIn" | "deaths" | "size";
+
+/**  The messages of a group that are in one capture: a set that does not change any more. */
+export type GroupMembers = {
+	capture: CaptureId,
+	profile: ProfileId,
+	queue: QueueName,
+	/**  In the order in which they died. */
+	messages: number[],
+};
+
+/**  A part of a group. */
+export type GroupPage = {
+	/**  Messages in the group. */
+	total: number,
+	from: number,
+	rows: GroupRow[],
+};
+
+/**  Which part of a group's messages, in which order. */
+export type GroupPageAsk = {
+	grouping: GroupingId,
+	group: number,
+	sort: GroupColumn,
+	descending: boolean,
+	from: number,
+	/**  At most 500. */
+	n: number,
+};
+
+/**  One message of a group. */
+export type GroupRow = {
+	capture: CaptureId,
+	/**  The queue that it lies in. */
+	queue: QueueName,
+	/**  How often it died, in all queues together. */
+	deaths: number,
+	/**  Where the broker does not say when it died, as the framework noted it. */
+	diedAt: string | null,
+	row: MessageRow,
+};
+
+/**  Groups of messages of several captures, kept while the window shows them. */
+export type GroupingId = string;
 
 /**  A change that makes looking safe. */
 export type GuardPlan = {
@@ -792,6 +946,8 @@ export type MessageView = {
 	properties: FieldView[],
 	deaths: Death[],
 	failedIn: FailedIn,
+	/**  What a framework noted on it, where one is recognised. */
+	failure: Failure | null,
 	/**  In how many messages of this capture the key comes, itself included. */
 	twins: number,
 };
@@ -811,6 +967,15 @@ export type Outcome = "running" | "done" |
 "partly" | "refused" | "failed" | 
 /**  Somebody has to answer. */
 "inDoubt";
+
+/**  A part of a pattern. */
+export type Part = { kind: "text"; text: string } | 
+/**  What differs between messages of one pattern. */
+{ kind: "hole"; 
+/**  What is there, to be shown where it is not the same in all: `n`, `id`, `time`, `…`. */
+what: string; 
+/**  What was there, in all of them. `None`: not the same. */
+value: string | null };
 
 /**  How a look ended. The messages were put back. */
 export type PeekEnd = {
@@ -1044,6 +1209,12 @@ export type RouteSource = { kind: "argument" } | { kind: "policy"; name: string 
 /**  The broker's own wiring, without policies: a redrive policy of the queue. */
 { kind: "queue" };
 
+/**  One message of a capture. */
+export type Sample = {
+	capture: CaptureId,
+	n: number,
+};
+
 /**  A saved profile, and why its secret was not kept, if it was not. */
 export type SavedProfile = {
 	profile: Profile,
@@ -1124,6 +1295,13 @@ export type TargetChoice =
 { kind: "origin" } | 
 /**  All to one place. */
 { kind: "place"; target: Target };
+
+/**  A capture that could not be read. */
+export type Unread = {
+	capture: CaptureId,
+	queue: QueueName | null,
+	why: string,
+};
 
 /**  How to list a capture's messages. */
 export type ViewAsk = {

@@ -141,7 +141,7 @@ impl Captures {
         let mut dropped = Dropped::default();
         for (record, kept) in droppable {
             let too_old = matches!(kept, Kept::Until { at } if at <= now);
-            let spared = Some(record.id) == newest || self.inner.views.shows(record.id);
+            let spared = Some(record.id) == newest || self.is_shown(record.id);
             if spared || !(too_old || bytes > keeping.limits.bytes) {
                 continue;
             }

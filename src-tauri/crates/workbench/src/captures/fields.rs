@@ -97,7 +97,8 @@ fn is_longer(value: &Value) -> bool {
     }
 }
 
-fn words(value: &Value) -> String {
+/// A value as it is shown.
+pub(crate) fn words(value: &Value) -> String {
     match value {
         Value::Void => String::new(),
         Value::Bool(value) => value.to_string(),

@@ -2,6 +2,7 @@
 //! joined by a space mean and; quotes hold what has spaces together.
 
 mod condition;
+mod path;
 
 use broker::Table;
 use rusqlite::Connection;
@@ -11,17 +12,18 @@ use tokio_util::sync::CancellationToken;
 use super::head::Head;
 use crate::{Error, Result};
 use condition::Condition;
+pub(crate) use path::{json_at, path_of};
 
 /// Conditions in one filter.
 const CONDITIONS_MAX: usize = 32;
 
 /// What a message has to fulfil to be shown.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Filter(Vec<Condition>);
+pub(crate) struct Filter(Vec<Condition>);
 
 impl Filter {
     /// Fails with [`Error::Invalid`], which names the place.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut conditions = Vec::new();
         for word in words(text)? {
             conditions.push(Condition::parse(&word)?);

@@ -10,8 +10,10 @@ mod head;
 mod import;
 mod json;
 mod lines;
+mod open;
 mod page;
 mod preview;
+mod scan;
 mod settle;
 mod view;
 mod views;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use broker::{Message, MessageKey, QueueName, REDRIVE_HEADER, RedriveId};
 use rusqlite::{Connection, Transaction};
 
+use crate::groups::Grouping;
 use crate::store::{
     CaptureRecord, CaptureState, Counted, Store, create_private_file, in_background, io_trouble, make_private_folder,
     now, open_reader, open_writer, sql_trouble,
@@ -35,7 +38,11 @@ use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
 pub(crate) use body::shown as shown_body;
 use budget::Keeping;
 pub use budget::{Dropped, KeepLimits, Kept, Room};
-pub(crate) use fields::fields;
+pub(crate) use fields::{fields, words as value_words};
+pub(crate) use filter::{Filter, json_at, path_of};
+pub(crate) use open::{Listed, Open};
+pub(crate) use scan::{ScanAsk, Scanned};
+use view::View;
 pub use views::{
     BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,
     MessageView, ViewAsk, ViewOpened,
@@ -55,7 +62,8 @@ pub(crate) struct Captures {
 struct Inner {
     dir: PathBuf,
     store: Store,
-    views: view::OpenViews,
+    views: Open<View>,
+    groupings: Open<Grouping>,
 }
 
 /// A capture to be made.
@@ -94,7 +102,7 @@ impl Captures {
         let dir = data_dir.join("captures");
         let folder = dir.clone();
         in_background("open the captures", move || make_private_folder(&folder)).await?;
-        Ok(Self { inner: Arc::new(Inner { dir, store, views: view::OpenViews::default() }) })
+        Ok(Self { inner: Arc::new(Inner { dir, store, views: Open::default(), groupings: Open::default() }) })
     }
 
     /// Makes an empty capture that is listed as being written until it is finished.
@@ -179,6 +187,34 @@ impl Captures {
         if self.inner.store.write(set).await? { Ok(()) } else { Err(no_such_capture(id)) }
     }
 
+    /// The groups of messages that are kept at hand.
+    pub(crate) fn groupings(&self) -> &Open<Grouping> {
+        &self.inner.groupings
+    }
+
+    /// Whether a list that is open shows messages of it.
+    fn is_shown(&self, id: CaptureId) -> bool {
+        self.inner.views.shows(id) || self.inner.groupings.shows(id)
+    }
+
+    /// These messages without their bodies, as they are shown, in the order asked for; one that is not there is left out.
+    pub(crate) async fn rows(&self, id: CaptureId, numbers: Vec<u32>) -> Result<Vec<MessageRow>> {
+        let read = move |connection: &Connection| {
+            numbers.iter().filter_map(|n| file::row(connection, u64::from(*n)).transpose()).collect()
+        };
+        self.read(id, read).await
+    }
+
+    /// As they are listed.
+    pub(crate) async fn views_of(&self, records: Vec<CaptureRecord>) -> Result<Vec<CaptureView>> {
+        let keeping = self.keeping().await?;
+        let mut views = Vec::with_capacity(records.len());
+        for record in records {
+            views.push(self.view_of(record, &keeping).await);
+        }
+        Ok(views)
+    }
+
     /// As it is listed. One that is being written is counted anew.
     async fn view_of(&self, mut record: CaptureRecord, keeping: &Keeping) -> CaptureView {
         let kept = keeping.of(&record);
@@ -234,6 +270,7 @@ impl Captures {
             return Err(held("a job needs it".to_owned()));
         }
         self.inner.views.close_all_of(id);
+        self.inner.groupings.close_all_of(id);
         let captures = self.clone();
         in_background("remove the capture", move || captures.delete_files(id)).await
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use broker::FailedIn;
+use broker::{FailedIn, Failure};
 use rusqlite::Connection;
 
 use super::{
@@ -23,12 +23,8 @@ impl Workbench {
     /// The captures of one profile, or of all, newest first.
     pub async fn list_captures(&self, profile: Option<ProfileId>) -> Result<Vec<CaptureView>> {
         let records = self.inner.store.read(CaptureRecord::all).await?;
-        let keeping = self.inner.captures.keeping().await?;
-        let mut views = Vec::new();
-        for record in records.into_iter().filter(|record| profile.is_none_or(|profile| record.profile == profile)) {
-            views.push(self.inner.captures.view_of(record, &keeping).await);
-        }
-        Ok(views)
+        let wanted = records.into_iter().filter(|record| profile.is_none_or(|profile| record.profile == profile));
+        self.inner.captures.views_of(wanted.collect()).await
     }
 
     /// One capture. [`Error::NoSuch`] where it was dropped.
@@ -99,10 +95,11 @@ impl Workbench {
         let read = move |connection: &Connection| {
             let Some(row) = file::row(connection, n)? else { return Ok(None) };
             let twins = file::twins(connection, &row.key)?;
-            Ok(file::head(connection, n)?.map(|head| (row, twins, head)))
+            let start = body::read_part(connection, n, 0, Failure::BODY_BYTES_MAX)?.map(|part| part.0);
+            let message = file::head(connection, n)?.map(|head| head.into_message(start.unwrap_or_default()));
+            Ok(message.map(|message| (row, twins, message)))
         };
-        let (row, twins, head) = self.inner.captures.read(id, read).await?.ok_or_else(|| no_such_message(n))?;
-        let message = head.into_message(Vec::new());
+        let (row, twins, message) = self.inner.captures.read(id, read).await?.ok_or_else(|| no_such_message(n))?;
         let failed_in = match self.driver(&record.kind) {
             Ok(driver) => driver.rules().failed_in(&message),
             Err(_) => FailedIn::Unknown,
@@ -113,6 +110,7 @@ impl Workbench {
             content_encoding: message.content_encoding().map(str::to_owned),
             headers: fields(&message.headers),
             properties: fields(&message.properties),
+            failure: Failure::of(&message),
             deaths: message.deaths,
             failed_in,
             twins,

@@ -1,18 +1,13 @@
 //! Open views: the numbers of a capture's messages, filtered and sorted once, so that any page of them is at hand.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use rusqlite::Connection;
 use tokio_util::sync::CancellationToken;
 
 use super::filter::Filter;
+use super::open::Listed;
 use super::{Captures, MessageColumn, ViewAsk};
 use crate::store::Readers;
-use crate::{CaptureId, Error, Result, ViewId};
-
-/// Views open at once; the one not used for longest is closed for another.
-const VIEWS_MAX: usize = 64;
+use crate::{CaptureId, Result, ViewId};
 
 /// A sorted and filtered list.
 #[derive(Debug)]
@@ -22,42 +17,13 @@ pub(super) struct View {
     pub(super) readers: Readers,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct OpenViews(Mutex<VecDeque<(ViewId, Arc<View>)>>);
+impl Listed for View {
+    type Id = ViewId;
+    const WHAT: &'static str = "open view";
+    const OPEN_MAX: usize = 64;
 
-impl OpenViews {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(ViewId, Arc<View>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, view: View) -> ViewId {
-        let id = ViewId::new();
-        let mut open = self.lock();
-        if open.len() == VIEWS_MAX {
-            open.pop_front();
-        }
-        open.push_back((id, Arc::new(view)));
-        id
-    }
-
-    pub(super) fn get(&self, id: ViewId) -> Result<Arc<View>> {
-        let mut open = self.lock();
-        let found = open.iter().position(|(open, _)| *open == id).and_then(|place| open.remove(place));
-        let (_, view) = found.ok_or_else(|| Error::NoSuch { what: "open view", name: id.to_string() })?;
-        open.push_back((id, Arc::clone(&view)));
-        Ok(view)
-    }
-
-    pub(super) fn close(&self, id: ViewId) {
-        self.lock().retain(|(open, _)| *open != id);
-    }
-
-    pub(super) fn close_all_of(&self, capture: CaptureId) {
-        self.lock().retain(|(_, view)| view.capture != capture);
-    }
-
-    pub(super) fn shows(&self, capture: CaptureId) -> bool {
-        self.lock().iter().any(|(_, view)| view.capture == capture)
+    fn shows(&self, capture: CaptureId) -> bool {
+        self.capture == capture
     }
 }
 
@@ -80,7 +46,9 @@ impl Captures {
         drop(waited_for);
         let shown = numbers.len() as u64;
         let view = View { capture: ask.capture, numbers, readers: Readers::new(self.path(ask.capture)) };
-        Ok((self.inner.views.add(view), shown))
+        let id = ViewId::new();
+        self.inner.views.add(id, view);
+        Ok((id, shown))
     }
 }
 

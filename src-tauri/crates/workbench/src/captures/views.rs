@@ -1,6 +1,6 @@
 //! What the window sees of captures: lists, pages of messages, one message, its body.
 
-use broker::{Death, ExchangeName, FailedIn, QueueName};
+use broker::{Death, ExchangeName, FailedIn, Failure, QueueName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -153,6 +153,8 @@ pub struct MessageView {
     pub properties: Vec<FieldView>,
     pub deaths: Vec<Death>,
     pub failed_in: FailedIn,
+    /// What a framework noted on it, where one is recognised.
+    pub failure: Option<Failure>,
     /// In how many messages of this capture the key comes, itself included.
     #[specta(type = u32)]
     pub twins: u64,

@@ -3,6 +3,7 @@
 mod asking;
 mod dead_letters;
 mod exchanges;
+mod inbox;
 mod look;
 mod open;
 mod queues;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Profile, ProfileId, Result, Workbench};
 
+pub use inbox::{DeadLetterInbox, DeadLetterQueue};
 pub(crate) use look::{LOOK_MESSAGES_MAX, LOOK_WAIT_MS, look_ask};
 pub use views::{
     BindingView, ConnectionState, ConnectionView, Drain, ExchangeAsk, ExchangeColumn, ExchangePage, ExchangeRow,

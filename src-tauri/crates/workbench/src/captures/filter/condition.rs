@@ -1,9 +1,7 @@
-use std::fmt;
-
 use broker::{Table, Value};
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Word;
+use super::path::{json_at, steps};
 use crate::{Error, Result};
 
 /// One condition of a filter.
@@ -47,7 +45,7 @@ impl Condition {
             return Ok(if is_header {
                 Self::Header { name: name.iter().map(|(sign, _)| sign).collect(), value }
             } else {
-                Self::Body { path: path(name), value }
+                Self::Body { path: steps(name), value }
             });
         }
         Ok(Self::Text(word.text().into_bytes()))
@@ -64,16 +62,11 @@ impl Condition {
                 headers.iter().any(|(found, is)| found.as_bytes() == name.as_bytes() && says(is, value))
             }
             Self::Body { path, value } => {
-                let mut deserializer = serde_json::Deserializer::from_slice(body);
-                Search { path, value }.deserialize(&mut deserializer).unwrap_or(false)
+                let mut found = false;
+                json_at(body, path, |scalar| found |= scalar.says(value)).is_ok() && found
             }
         }
     }
-}
-
-fn path(name: &[(char, bool)]) -> Vec<String> {
-    let steps = name.split(|sign| *sign == ('.', false));
-    steps.map(|step| step.iter().map(|(sign, _)| sign).collect()).collect()
 }
 
 fn contains(body: &[u8], text: &[u8]) -> bool {
@@ -107,88 +100,5 @@ fn says(is: &Value, text: &str) -> bool {
             (None, Some(n)) => text.parse() == Ok(n),
             (None, None) => false,
         },
-    }
-}
-
-/// Follows a path into JSON and says whether what is there is that value; builds nothing, whatever the body's size.
-#[derive(Clone, Copy)]
-struct Search<'a> {
-    path: &'a [String],
-    value: &'a str,
-}
-
-impl Search<'_> {
-    fn is_here(self, here: impl FnOnce(&str) -> bool) -> bool {
-        self.path.is_empty() && here(self.value)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Search<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Search<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, is: bool) -> Result<bool, E> {
-        Ok(self.is_here(|value| value.parse() == Ok(is)))
-    }
-
-    fn visit_i64<E>(self, is: i64) -> Result<bool, E> {
-        Ok(self.is_here(|value| value.parse() == Ok(is)))
-    }
-
-    fn visit_u64<E>(self, is: u64) -> Result<bool, E> {
-        Ok(self.is_here(|value| value.parse() == Ok(is)))
-    }
-
-    fn visit_f64<E>(self, is: f64) -> Result<bool, E> {
-        Ok(self.is_here(|value| value.parse() == Ok(is)))
-    }
-
-    fn visit_str<E>(self, is: &str) -> Result<bool, E> {
-        Ok(self.is_here(|value| value == is))
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(self.is_here(|value| value == "null"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<bool, A::Error> {
-        let place = self.path.split_first().and_then(|(step, rest)| Some((step.parse::<usize>().ok()?, rest)));
-        let (mut n, mut found) = (0, false);
-        loop {
-            match place {
-                Some((wanted, path)) if wanted == n => match values.next_element_seed(Self { path, ..self })? {
-                    Some(here) => found |= here,
-                    None => return Ok(found),
-                },
-                _ => {
-                    if values.next_element::<IgnoredAny>()?.is_none() {
-                        return Ok(found);
-                    }
-                }
-            }
-            n += 1;
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<bool, A::Error> {
-        let mut found = false;
-        while let Some(name) = fields.next_key::<std::borrow::Cow<'de, str>>()? {
-            match self.path.split_first() {
-                Some((step, path)) if *step == name => found |= fields.next_value_seed(Self { path, ..self })?,
-                _ => drop(fields.next_value::<IgnoredAny>().map_err(A::Error::custom)?),
-            }
-        }
-        Ok(found)
     }
 }
