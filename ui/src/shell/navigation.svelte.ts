@@ -2,7 +2,7 @@ import { createContext } from "svelte";
 import { Remembered } from "../kit/remembered.svelte";
 
 /** The places of an open connection. */
-export type Place = "queues" | "exchanges" | "snapshots" | "activity";
+export type Place = "deadLetters" | "queues" | "exchanges" | "snapshots" | "activity";
 
 /** Where the window is. */
 export type At =

@@ -1,5 +1,6 @@
 import Camera from "@lucide/svelte/icons/camera";
 import History from "@lucide/svelte/icons/history";
+import MailX from "@lucide/svelte/icons/mail-x";
 import Rows3 from "@lucide/svelte/icons/rows-3";
 import Split from "@lucide/svelte/icons/split";
 import type { Component } from "svelte";
@@ -18,6 +19,14 @@ interface PlaceInfo {
 }
 
 export const PLACES: PlaceInfo[] = [
+	{
+		place: "deadLetters",
+		label: "Dead letters",
+		key: "D",
+		icon: MailX,
+		count: (view) => view?.deadLetters ?? null,
+		shown: () => true,
+	},
 	{
 		place: "queues",
 		label: "Queues",

@@ -43,6 +43,8 @@ export function slotOf(at: At): Slot {
 
 function placeSlot({ place, profile }: Extract<At, { kind: "place" }>): Slot {
 	switch (place) {
+		case "deadLetters":
+			return slot(() => import("../features/deadletters/DeadLetters.svelte"), { profile });
 		case "queues":
 			return slot(() => import("../features/queues/Queues.svelte"), { profile });
 		case "exchanges":
