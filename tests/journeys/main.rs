@@ -4,6 +4,7 @@
 mod crash;
 mod first_dead_letter;
 mod hostile;
+mod inbox;
 mod keyboard;
 mod lost_connection;
 mod production;
