@@ -90,6 +90,38 @@ test("a redrive of production needs writes, and says what it did", async () => {
 	).toBe("redrive");
 });
 
+test("dead letters are listed, grouped and paged", async () => {
+	const { port, profile } = await opened();
+	const inbox = await port.listDeadLetters(profile);
+	expect(inbox.queues?.map((queue) => queue.name)).toEqual([
+		"orders.payments.dlq",
+		"orders.invoice-render.dlq",
+		"orders.refunds.dlq",
+	]);
+	const captures = inbox.queues?.flatMap((queue) => queue.capture?.id ?? []) ?? [];
+	const ask = { captures, by: { kind: "exceptionAndMessage" }, filter: "", since: null } as const;
+	const { id, groups, messages } = await port.groupFailures({ ...ask, captures });
+	expect(groups.map((group) => group.title).toSorted()).toEqual([
+		"DuplicateCapture",
+		"PaymentGatewayTimeout",
+		"SchemaViolation",
+	]);
+	expect(messages).toBe(240);
+	const page = await port.pageGroup({
+		grouping: id,
+		group: 0,
+		sort: "died",
+		descending: false,
+		from: 0,
+		n: 500,
+	});
+	expect(page.rows.length).toBe(groups[0]?.count);
+	const members = await port.groupMembers(id, 0);
+	expect(members.flatMap((one) => one.messages).length).toBe(page.total);
+	await port.closeGrouping(id);
+	await expect(port.groupMembers(id, 0)).rejects.toMatchObject({ code: "notFound" });
+});
+
 test("any call can be made to fail as a real one does", async () => {
 	const { port, profile } = await opened();
 	const fault = {

@@ -547,7 +547,7 @@ export type FailureGroup = {
 	title: string,
 	/**  The exception's type by its full name, where one is known. */
 	exception: string | null,
-	/**  Whose notes say so: "Spring AMQP". */
+	/**  Whose notes say so: "MassTransit". */
 	by: string | null,
 	/**  The exception's message, with holes where it differs. */
 	detail: Part[],

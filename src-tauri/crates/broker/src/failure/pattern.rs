@@ -41,7 +41,7 @@ impl Pattern {
     /// Numbers, ids, times, addresses, quoted texts and long tokens become holes; white space is drawn together.
     pub fn of(message: &str) -> Self {
         let end = message.char_indices().nth(LOOKED_AT_MAX).map_or(message.len(), |(end, _)| end);
-        let mut reader = Reader { text: &message[..end], at: 0 };
+        let mut reader = Reader { text: &message[..end], at: 0, before: None };
         let mut writer = Writer::default();
         while let Some(piece) = reader.next() {
             let room = match piece {
@@ -159,18 +159,19 @@ enum Piece<'a> {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// The sign before: of a hole the one by which its placeholder ends, so that a pattern is its own pattern.
+    before: Option<char>,
 }
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Option<Piece<'a>> {
         let rest = &self.text[self.at..];
         let sign = rest.chars().next()?;
-        let before = self.text[..self.at].chars().next_back();
-        let found = hole(rest, before);
-        let (piece, length) = match found {
+        let (piece, length) = match hole(rest, self.before) {
             Some((what, length)) => (Piece::Hole(what, &rest[..length]), length),
             None => (Piece::Sign(sign), sign.len_utf8()),
         };
+        self.before = Some(if matches!(piece, Piece::Hole(..)) { '}' } else { sign });
         self.at += length;
         Some(piece)
     }

@@ -73,32 +73,26 @@ fn placed(method: &str, line: Option<&str>) -> Option<String> {
     })
 }
 
-/// Of a Python trace: the last line names exception and message, the last `File` line the place.
+/// Of a Python trace: the last `File` line is the place, and the next line at the margin names exception and message.
 pub(super) fn python(trace: &str) -> Thrown {
     let lines: Vec<&str> = trace.lines().rev().take(LINES_MAX).collect();
-    let Some(last) = lines.iter().position(|line| is_python_head(line)) else { return Thrown::default() };
-    // The lines before it are those below the message, where it has several.
-    let (exception, first) = lines[last].split_once(": ").unwrap_or((lines[last], ""));
-    let at = lines[last..].iter().find_map(|line| python_frame(line.trim_start()));
+    let place = lines.iter().position(|line| line.trim_start().starts_with("File \""));
+    let behind = &lines[..place.unwrap_or(lines.len())];
+    let Some(head) = behind.iter().rev().find(|line| !line.starts_with(char::is_whitespace) && !line.is_empty()) else {
+        return Thrown::default();
+    };
+    let (exception, first) = head.split_once(": ").unwrap_or((head, ""));
+    let at = place.and_then(|place| python_frame(lines[place].trim_start()));
     Thrown { exception: name(exception), message: message(first), at }
-}
-
-/// `shop.errors.GatewayTimeout: no answer`, at the margin and without a space in its name.
-fn is_python_head(line: &str) -> bool {
-    let head = line.split(": ").next().unwrap_or(line);
-    !head.is_empty()
-        && !head.ends_with(':')
-        && head.chars().all(|c| c.is_alphanumeric() || c == '.' || c == '_')
-        && head.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
 /// `File "/app/shop/gateway.py", line 10, in capture` -> `gateway.py:10 capture`.
 fn python_frame(line: &str) -> Option<String> {
     let (path, rest) = line.strip_prefix("File \"")?.split_once('"')?;
-    let (line, function) = rest.strip_prefix(", line ")?.split_once(", in ").unwrap_or((rest, ""));
+    let rest = rest.strip_prefix(", line ")?;
+    let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
     let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
-    name(&format!("{file}:{digits} {function}"))
+    name(&format!("{file}:{line} {function}"))
 }
 
 /// `/app/src/Gateway.php` and `42` -> `Gateway.php:42`.

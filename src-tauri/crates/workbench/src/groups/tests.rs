@@ -1,3 +1,5 @@
+mod inbox;
+
 use std::sync::Arc;
 
 use broker::{Death, DeathReason, Message, Part, Value, property};

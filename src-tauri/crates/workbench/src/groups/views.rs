@@ -71,7 +71,7 @@ pub struct FailureGroup {
     pub title: String,
     /// The exception's type by its full name, where one is known.
     pub exception: Option<String>,
-    /// Whose notes say so: "Spring AMQP".
+    /// Whose notes say so: "MassTransit".
     pub by: Option<String>,
     /// The exception's message, with holes where it differs.
     pub detail: Vec<Part>,
