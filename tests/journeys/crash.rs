@@ -42,6 +42,7 @@ async fn a_crash_leaves_an_answer() {
         window.read("Time to drain").await;
         window.press("Activity").await;
         window.press_css("[data-id]:has(svg.lucide-corner-up-right)").await;
+        window.press("Answer in Jobs").await;
         window.read("Remove the original").await;
         window.shots("2-both-ends").await;
         window.accessible("answers").await;

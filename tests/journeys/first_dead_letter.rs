@@ -139,6 +139,10 @@ async fn keep_and_export(window: &Window) {
     window.press("Keep as a snapshot…").await;
     window.fill("Name", "Before the fix").await;
     window.press("Keep 1 snapshot").await;
+    window.press("Jobs").await;
+    window.read("written down").await;
+    window.shots("13-job").await;
+    window.accessible("job").await;
     window.press("Activity").await;
     window.read("Redrive").await;
     window.press_css("[data-id]:has(svg.lucide-corner-up-right)").await;

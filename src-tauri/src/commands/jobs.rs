@@ -1,5 +1,8 @@
 use tauri::State;
-use workbench::{AnswerFor, DeedAsk, JobId, JobView, PlanId, PlanView, ProfileId, Resume, Workbench};
+use workbench::{
+    AnswerFor, Bounces, DeedAsk, JobId, JobRowAsk, JobRowPage, JobView, PlanId, PlanView, ProfileId, ReopenedPlan,
+    Resume, SavedPlan, Workbench,
+};
 
 use super::{Answer, fault};
 
@@ -19,6 +22,18 @@ pub(crate) async fn start_plan(workbench: State<'_, Workbench>, plan: PlanId, ty
 #[specta::specta]
 pub(crate) async fn discard_plan(workbench: State<'_, Workbench>, plan: PlanId) -> Answer<()> {
     workbench.discard_plan(plan).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn list_plans(workbench: State<'_, Workbench>, profile: Option<ProfileId>) -> Answer<Vec<SavedPlan>> {
+    workbench.list_plans(profile).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn reopen_plan(workbench: State<'_, Workbench>, plan: PlanId) -> Answer<ReopenedPlan> {
+    workbench.reopen_plan(plan).await.map_err(fault)
 }
 
 #[tauri::command]
@@ -43,6 +58,18 @@ pub(crate) async fn resume_job(workbench: State<'_, Workbench>, job: JobId, resu
 #[specta::specta]
 pub(crate) async fn show_job(workbench: State<'_, Workbench>, job: JobId) -> Answer<JobView> {
     workbench.show_job(job).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn job_rows(workbench: State<'_, Workbench>, job: JobId, ask: JobRowAsk) -> Answer<JobRowPage> {
+    workbench.job_rows(job, ask).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn look_for_bounces(workbench: State<'_, Workbench>, job: JobId) -> Answer<Bounces> {
+    workbench.look_for_bounces(job).await.map_err(fault)
 }
 
 #[tauri::command]

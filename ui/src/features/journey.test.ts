@@ -189,10 +189,50 @@ test("a line of activity that comes to need an answer opens by itself, once, and
 	expect(details(), "each was shown once").toBeNull();
 });
 
-test.each(["Queues", "Exchanges", "Snapshots", "Activity"])(
+test("a message in doubt is answered in Jobs, and the status bar leads to what runs", async () => {
+	const port = fakePort({ seed: 3 });
+	const [profile] = [...port.world.profiles.values()];
+	if (!profile) throw new Error("the fake world has no profile");
+	const row = {
+		n: 1,
+		messageId: "order-1",
+		key: "id:order-1",
+		state: "inDoubt" as const,
+		why: "",
+		at: null,
+		atSource: { kind: "yes" as const },
+		atTarget: { kind: "yes" as const },
+		recommended: "remove" as const,
+		answers: ["remove" as const, "leave" as const],
+		bounced: false,
+	};
+	port.world.addJob(profile, { state: "needsAnswer", counts: { inDoubt: 1 }, rows: [row] });
+	render(App, { port });
+	(await button(/orders-prod/)).click();
+	(await button(/^Jobs/)).click();
+	const apply = (await button("Apply 1 answer")) as HTMLButtonElement;
+	expect(apply.disabled).toBe(true);
+	(await button(/Turn on writes/)).click();
+	await vi.waitFor(() => expect(apply.disabled).toBe(false), WAIT);
+	apply.click();
+	await vi.waitFor(() => expect(screen.queryByText("Remove the original")).toBeNull(), WAIT);
+	port.world.addJob(profile, {
+		state: "running",
+		queue: "orders.refunds.dlq",
+		counts: { done: 3, underWay: 2 },
+	});
+	(await button(/^Job 2/)).click();
+	await screen.findByRole("heading", { level: 2, name: "Redrive orders.refunds.dlq" }, WAIT);
+	(await button("Pause")).click();
+	await button(/Continue with the other 2 messages/);
+});
+
+test.each(["Queues", "Exchanges", "Jobs", "Snapshots", "Activity"])(
 	"the view %s breaks no rule of accessibility that can be checked without layout",
 	async (place) => {
 		const port = fakePort({ seed: 3 });
+		const [profile] = [...port.world.profiles.values()];
+		if (profile) port.world.addJob(profile, { state: "running", counts: { done: 3, underWay: 2 } });
 		render(App, { port });
 		(await button(/orders-prod/)).click();
 		(await button(new RegExp(`^${place}`))).click();

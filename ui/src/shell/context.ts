@@ -4,6 +4,8 @@ export { usePort } from "../ipc/port";
 export { ENVIRONMENTS, useConnections } from "./connections.svelte";
 export { useEvents } from "./events";
 export { type Fresh, freshness, staleAfterMs } from "./freshness";
+export { needsUser, useJobs } from "./jobs.svelte";
 export { useKept } from "./kept";
 export { type At, type Place, useNavigation } from "./navigation.svelte";
+export { settled } from "./pace";
 export { type Shortcut, viewShortcuts } from "./shortcuts.svelte";

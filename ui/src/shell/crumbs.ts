@@ -30,6 +30,8 @@ export function crumbsOf(at: At, profile: Profile | undefined): Crumb[] {
 			return [...way, { label: at.queue, mono: true }];
 		case "exchange":
 			return [...way, { label: at.exchange || "(default exchange)", mono: true }];
+		case "job":
+			return way;
 		case "capture":
 			return [...way, { label: "Messages" }];
 		default:

@@ -2,7 +2,7 @@ import { createContext } from "svelte";
 import { Remembered } from "../kit/remembered.svelte";
 
 /** The places of an open connection. */
-export type Place = "deadLetters" | "queues" | "exchanges" | "snapshots" | "activity";
+export type Place = "deadLetters" | "queues" | "exchanges" | "jobs" | "snapshots" | "activity";
 
 /** Where the window is. */
 export type At =
@@ -12,6 +12,7 @@ export type At =
 	| { kind: "place"; profile: string; place: Place }
 	| { kind: "queue"; profile: string; queue: string }
 	| { kind: "exchange"; profile: string; exchange: string }
+	| { kind: "job"; profile: string; job: string }
 	/** A snapshot, or the capture of a job. */
 	| { kind: "capture"; profile: string; capture: string };
 
@@ -27,6 +28,8 @@ export function placeOf(at: At): Place | null {
 			return "queues";
 		case "exchange":
 			return "exchanges";
+		case "job":
+			return "jobs";
 		case "capture":
 			return "snapshots";
 		default:
@@ -62,6 +65,11 @@ export class Navigation {
 	go(at: At): void {
 		if (JSON.stringify(at) === JSON.stringify(this.#at)) return;
 		this.#steps = [...this.#steps, this.#at].slice(-STEPS_MAX);
+		this.#show(at);
+	}
+
+	/** To another thing of the same list: the way back does not lead through each of them. */
+	swap(at: At): void {
 		this.#show(at);
 	}
 

@@ -1,5 +1,5 @@
 import type { Component } from "svelte";
-import type { At } from "./navigation.svelte";
+import { type At, placeOf } from "./navigation.svelte";
 
 /** What is drawn at each place, loaded when it is first gone to. */
 type Slot = {
@@ -11,6 +11,11 @@ const slot = <Props extends Record<string, unknown>>(
 	load: () => Promise<{ default: Component<Props> }>,
 	props: Props,
 ): Slot => ({ load: load as unknown as Slot["load"], props });
+
+/** The same for what is one view. Another thing of the same kind is another view, with a state of its own; jobs are chosen
+ * within theirs. */
+export const viewOf = (at: At): string =>
+	placeOf(at) === "jobs" && "profile" in at ? `jobs ${at.profile}` : JSON.stringify(at);
 
 export function slotOf(at: At): Slot {
 	switch (at.kind) {
@@ -31,6 +36,8 @@ export function slotOf(at: At): Slot {
 				profile: at.profile,
 				exchange: at.exchange,
 			});
+		case "job":
+			return slot(() => import("../features/jobs/Jobs.svelte"), { profile: at.profile, chosen: at.job });
 		case "capture":
 			return slot(() => import("../features/snapshots/CaptureDetail.svelte"), {
 				profile: at.profile,
@@ -49,6 +56,8 @@ function placeSlot({ place, profile }: Extract<At, { kind: "place" }>): Slot {
 			return slot(() => import("../features/queues/Queues.svelte"), { profile });
 		case "exchanges":
 			return slot(() => import("../features/exchanges/Exchanges.svelte"), { profile });
+		case "jobs":
+			return slot(() => import("../features/jobs/Jobs.svelte"), { profile, chosen: null });
 		case "snapshots":
 			return slot(() => import("../features/snapshots/Snapshots.svelte"), { profile });
 		case "activity":

@@ -34,9 +34,9 @@ pub use groups::{
 };
 pub use id::{ActivityId, CaptureId, GroupingId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
-    Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView,
-    MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, SavedPlan, Selection, SendOptions, Sending,
-    Started, StrippedLine, TargetChoice,
+    Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobRowAsk, JobRowPage,
+    JobState, JobView, MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, RowFilter, SavedPlan,
+    Selection, SendOptions, Sending, Started, StrippedLine, TargetChoice,
 };
 pub use profiles::{Environment, Profile, ProfileDraft, SavedProfile, SecretState};
 pub use publish::{PublishAsk, PublishOffer, Published, PublishedAs};

@@ -1,21 +1,5 @@
-import type { DeedAsk, JobCounts, JobView, LookCost, PlanView, Profile, Selection } from "../port";
+import type { DeedAsk, JobView, LookCost, PlanView, Profile, Selection } from "../port";
 import { fail, now, type World } from "./world";
-
-const NONE: JobCounts = {
-	planned: 0,
-	done: 0,
-	leftBehind: 0,
-	unroutable: 0,
-	refused: 0,
-	failed: 0,
-	inDoubt: 0,
-	gone: 0,
-	skipped: 0,
-	notStarted: 0,
-	onlyOurCopy: 0,
-	underWay: 0,
-	bounced: 0,
-};
 
 /** What a look at that queue costs: refused where its dead letters died of their limit. */
 export function lookCost(queue: string, n: number): LookCost {
@@ -90,7 +74,8 @@ export function makePlan(world: World, profile: Profile, ask: DeedAsk): PlanView
 		writesLocked: connection.writes.kind === "locked" && deed !== "carefulLook",
 		blocked: null,
 	};
-	world.plans.set(view.id, { view, act: () => carryOut(world, view, ask) });
+	const saved = { number: world.plans.size + 1, view, ask, ready: null, started: null };
+	world.plans.set(view.id, { saved, act: () => carryOut(world, view, ask) });
 	return view;
 }
 
@@ -138,11 +123,12 @@ function chosen(from: Selection): { capture: string; numbers: number[] } {
 
 export function startPlan(world: World, id: string, typed: string | null): string {
 	const plan = world.plans.get(id) ?? fail("planOutdated", "the plan is out of date");
-	if (plan.view.writesLocked && world.connection(plan.view.profile).writes.kind === "locked") {
-		fail("readOnly", `\`${plan.view.profileName}\` is read-only: turn on writes first`);
+	const { view } = plan.saved;
+	if (view.writesLocked && world.connection(view.profile).writes.kind === "locked") {
+		fail("readOnly", `\`${view.profileName}\` is read-only: turn on writes first`);
 	}
-	if (plan.view.typed !== null && plan.view.typed !== typed) {
-		fail("confirmationMissing", `type \`${plan.view.typed}\` to start`);
+	if (view.typed !== null && view.typed !== typed) {
+		fail("confirmationMissing", `type \`${view.typed}\` to start`);
 	}
 	world.plans.delete(id);
 	plan.act();
@@ -152,27 +138,18 @@ export function startPlan(world: World, id: string, typed: string | null): strin
 function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 	const profile = world.profile(plan.profile);
 	const capture = takenOrSent(world, profile, plan, ask);
-	const job: JobView = {
-		id: world.random.id(),
-		number: world.jobs.size + 1,
+	const options = ask.kind === "send" ? ask.options : undefined;
+	const job = world.addJob(profile, {
 		deed: plan.deed,
-		state: "finished",
-		profile: plan.profile,
-		profileName: plan.profileName,
 		queue: plan.queue,
 		target: plan.lines[0]?.arrivesIn[0] ?? "",
-		toProfile: null,
-		elsewhere: false,
-		startedAt: now(),
-		endedAt: now(),
-		counts: { ...NONE, planned: plan.messages, done: plan.messages },
+		perSecond: options?.perSecond ?? null,
+		canary: options?.canary ?? null,
+		watchS: options?.watchS ?? null,
+		counts: { done: plan.messages },
 		outcome: `${plan.messages} done, confirmed and removed`,
-		fault: null,
 		capture,
-		watchingUntil: null,
-		rows: [],
-	};
-	world.jobs.set(job.id, job);
+	});
 	if (ask.kind === "send") markSent(world, chosen(ask.from), job);
 	world.note({
 		act: plan.deed,
@@ -185,7 +162,6 @@ function carryOut(world: World, plan: PlanView, ask: DeedAsk): void {
 		capture,
 		confirmed: plan.typed === null ? "by a click" : "by typing the queue's name",
 	});
-	world.tell({ kind: "jobChanged", job: job.id });
 }
 
 function takenOrSent(world: World, profile: Profile, plan: PlanView, ask: DeedAsk): string | null {

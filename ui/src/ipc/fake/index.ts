@@ -12,8 +12,9 @@ import type {
 	QueueRow,
 	ViewAsk,
 } from "../port";
-import { lookCost, makePlan, startPlan } from "./deeds";
+import { lookCost } from "./deeds";
 import { deadLetterCalls } from "./groups";
+import { jobCalls } from "./jobs";
 import { bodyView, type FakeMessage, messageView } from "./messages";
 import { bindingsOf, queueView } from "./queues";
 import { sorted } from "./sorted";
@@ -43,6 +44,7 @@ export function fakePort(options: FakeOptions = {}): FakePort {
 		...captureCalls(world),
 		...deadLetterCalls(world),
 		...jobCalls(world),
+		...activityCalls(world),
 	};
 	const guarded = Object.fromEntries(
 		Object.entries(port).map(([name, call]: [string, (...args: never[]) => Promise<unknown>]) => [
@@ -386,30 +388,8 @@ function viewRows(messages: FakeMessage[], ask: ViewAsk): FakeMessage[] {
 	return sorted(left, (message) => MESSAGE_KEYS[ask.sort](message.row), ask.descending);
 }
 
-function jobCalls(world: World) {
-	const job = (id: string) => world.jobs.get(id) ?? fail("notFound", `there is no job \`${id}\``);
+function activityCalls(world: World) {
 	return {
-		makePlan: async (profile, ask) => makePlan(world, world.profile(profile), ask),
-		startPlan: async (plan, typed) => startPlan(world, plan, typed),
-		discardPlan: async (plan) => {
-			world.plans.delete(plan);
-			return null;
-		},
-		stopJob: async () => null,
-		pauseJob: async () => null,
-		resumeJob: async () => null,
-		showJob: async (id) => job(id),
-		listJobs: async (profile) =>
-			[...world.jobs.values()].filter((one) => profile === null || one.profile === profile),
-		reconcileJob: async (id) => job(id),
-		answerJob: async (id, answers) => {
-			const before = job(id);
-			const rows = before.rows.filter((row) => !answers.some((answer) => answer.n === row.n));
-			const after = { ...before, rows, state: rows.length === 0 ? ("finished" as const) : before.state };
-			world.jobs.set(id, after);
-			world.tell({ kind: "jobChanged", job: id });
-			return after;
-		},
 		listActivity: async (ask) => {
 			const left = world.activity.filter(
 				(row) =>

@@ -9,11 +9,13 @@ import type {
 	Fault,
 	FaultCode,
 	GuardView,
+	JobCounts,
 	JobView,
-	PlanView,
+	PlanChange,
 	Profile,
 	ProfileId,
 	QueueRow,
+	SavedPlan,
 } from "../port";
 import { forms } from "./forms";
 import { type FakeMessage, fakeMessages } from "./messages";
@@ -38,6 +40,22 @@ export interface FakeCapture {
 
 const TICK_MS = 5000;
 
+const NO_MESSAGES: JobCounts = {
+	planned: 0,
+	done: 0,
+	leftBehind: 0,
+	unroutable: 0,
+	refused: 0,
+	failed: 0,
+	inDoubt: 0,
+	gone: 0,
+	skipped: 0,
+	notStarted: 0,
+	onlyOurCopy: 0,
+	underWay: 0,
+	bounced: 0,
+};
+
 /** Everything that the fake door remembers. */
 export class World {
 	readonly random: Random;
@@ -53,7 +71,9 @@ export class World {
 	readonly queues = new Map<ProfileId, QueueRow[]>();
 	readonly exchanges: ExchangeRow[] = fakeExchanges();
 	readonly captures = new Map<string, FakeCapture>();
-	readonly plans = new Map<string, { view: PlanView; act: () => void }>();
+	readonly plans = new Map<string, { saved: SavedPlan; act: () => void }>();
+	/** What is said of a plan that is reopened. */
+	readonly changes: PlanChange[] = [];
 	readonly jobs = new Map<string, JobView>();
 	readonly guards = new Map<string, GuardView>();
 	readonly activity: ActivityRow[] = [];
@@ -157,6 +177,43 @@ export class World {
 		this.captures.set(view.id, capture);
 		this.tell({ kind: "capturesChanged" });
 		return capture;
+	}
+
+	/** A job of that connection, as if somebody had started it. */
+	addJob(
+		profile: Profile,
+		change: Partial<Omit<JobView, "counts">> & { counts?: Partial<JobCounts> } = {},
+	): JobView {
+		const counts = { ...NO_MESSAGES, ...change.counts };
+		counts.planned = Object.values({ ...counts, planned: 0, bounced: 0 }).reduce((sum, n) => sum + n, 0);
+		const job: JobView = {
+			id: this.random.id(),
+			number: this.jobs.size + 1,
+			deed: "redrive",
+			state: "finished",
+			profile: profile.id,
+			profileName: profile.name,
+			queue: "orders.payments.dlq",
+			target: "orders.payment-capture",
+			toProfile: null,
+			elsewhere: false,
+			by: "ada, in the window",
+			perSecond: null,
+			canary: null,
+			watchS: null,
+			startedAt: now(),
+			endedAt: now(),
+			outcome: "",
+			fault: null,
+			capture: null,
+			watchingUntil: null,
+			rows: [],
+			...change,
+			counts,
+		};
+		this.jobs.set(job.id, job);
+		this.tell({ kind: "jobChanged", job: job.id });
+		return job;
 	}
 
 	note(row: Pick<ActivityRow, "act" | "place" | "words"> & Partial<ActivityRow>): void {

@@ -51,10 +51,14 @@ export const commands = {
 	makePlan: (profile: ProfileId, ask: DeedAsk) => __TAURI_INVOKE<PlanView>("make_plan", { profile, ask }),
 	startPlan: (plan: PlanId, typed: string | null) => __TAURI_INVOKE<JobId>("start_plan", { plan, typed }),
 	discardPlan: (plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { plan }),
+	listPlans: (profile: ProfileId | null) => __TAURI_INVOKE<SavedPlan[]>("list_plans", { profile }),
+	reopenPlan: (plan: PlanId) => __TAURI_INVOKE<ReopenedPlan>("reopen_plan", { plan }),
 	stopJob: (job: JobId) => __TAURI_INVOKE<null>("stop_job", { job }),
 	pauseJob: (job: JobId) => __TAURI_INVOKE<null>("pause_job", { job }),
 	resumeJob: (job: JobId, resume: Resume) => __TAURI_INVOKE<null>("resume_job", { job, resume }),
 	showJob: (job: JobId) => __TAURI_INVOKE<JobView>("show_job", { job }),
+	jobRows: (job: JobId, ask: JobRowAsk) => __TAURI_INVOKE<JobRowPage>("job_rows", { job, ask }),
+	lookForBounces: (job: JobId) => __TAURI_INVOKE<Bounces>("look_for_bounces", { job }),
 	listJobs: (profile: ProfileId | null) => __TAURI_INVOKE<JobView[]>("list_jobs", { profile }),
 	reconcileJob: (job: JobId) => __TAURI_INVOKE<JobView>("reconcile_job", { job }),
 	answerJob: (job: JobId, answers: AnswerFor[]) => __TAURI_INVOKE<JobView>("answer_job", { job, answers }),
@@ -165,6 +169,29 @@ export type BodyView = {
 	bytesTotal: number,
 	/**  How many of them the text shows. */
 	bytesShown: number,
+};
+
+/**  A look for messages that came back, into one queue. */
+export type BounceLook = {
+	profile: ProfileId,
+	queue: QueueName,
+	/**  Messages of the job that are there. */
+	found: number,
+	/**  Messages that were looked at, of those that were ready. */
+	scanned: number,
+	of: number,
+	/**  Why it was not looked at. */
+	notLooked: string | null,
+	/**  What looking would cost, where that is why. */
+	cost: LookCost | null,
+};
+
+/**  What came back of a job. */
+export type Bounces = {
+	/**  Messages of the job that were found again so far, by this look or an earlier one. */
+	bounced: number,
+	/**  One for each queue in which they would be. */
+	looks: BounceLook[],
 };
 
 /**  A few messages first, to see whether they come back. */
@@ -813,6 +840,24 @@ export type JobRow = {
 	recommended: Answer | null,
 	/**  What can be answered. */
 	answers: Answer[],
+	/**  It was sent, and was found again where dead letters arrive. */
+	bounced: boolean,
+};
+
+/**  Which messages of a job to show. */
+export type JobRowAsk = {
+	only: RowFilter,
+	/**  The last one first. */
+	newestFirst: boolean,
+	from: number,
+	n: number,
+};
+
+/**  A part of a job's messages: of those that it was asked to act on and that are written down. */
+export type JobRowPage = {
+	total: number,
+	from: number,
+	rows: JobRow[],
 };
 
 /**  How a job is. */
@@ -846,6 +891,13 @@ export type JobView = {
 	toProfile: ProfileId | null,
 	/**  Another program runs it: it can be watched, paused and stopped from here. */
 	elsewhere: boolean,
+	/**  The account on this computer and the program that started it; empty in lists. */
+	by: string,
+	/**  At most so many a second. */
+	perSecond: number | null,
+	canary: Canary | null,
+	/**  For so many seconds after its end it is watched which messages come back. */
+	watchS: number | null,
 	startedAt: string,
 	endedAt: string | null,
 	counts: JobCounts,
@@ -998,6 +1050,14 @@ export type PeekProgress = {
 	/**  Messages read and copied. */
 	read: number,
 	of: number,
+};
+
+/**  Something that is no longer as it was planned. */
+export type PlanChange = {
+	/**  A sentence without a full stop. */
+	words: string,
+	/**  The plan cannot be started as it was made: what was confirmed is not what would happen. */
+	prevents: boolean,
 };
 
 /**  A plan that was made and not yet carried out. */
@@ -1184,6 +1244,15 @@ export type Remedy = {
 	command: string | null,
 };
 
+/**  A saved plan beside what it would be today. What it is about stays as it was frozen. */
+export type ReopenedPlan = {
+	saved: SavedPlan,
+	/**  The same messages as they would go now, under the same id; `None`: it cannot be computed any more. */
+	now: PlanView | null,
+	/**  What is no longer as it was planned. */
+	changes: PlanChange[],
+};
+
 /**  How far to go on. */
 export type Resume = 
 /**  Carry out what is recommended for messages that were left open, and nothing else. */
@@ -1208,6 +1277,24 @@ export type Returning =
 export type RouteSource = { kind: "argument" } | { kind: "policy"; name: string } | { kind: "operatorPolicy"; name: string } | 
 /**  The broker's own wiring, without policies: a redrive policy of the queue. */
 { kind: "queue" };
+
+/**  Messages of a job that ended in one way. */
+export type RowFilter = { kind: "all" } | { kind: "in"; state: MessageState } | 
+/**  Sent, and found again. */
+{ kind: "cameBack" };
+
+/**  A plan as it was made. The 200 newest are kept for 30 days. */
+export type SavedPlan = {
+	/**  Counts up from 1 on this computer. */
+	number: number,
+	view: PlanView,
+	/**  What it is about, frozen: message numbers of a capture, or so many as were ready. */
+	ask: DeedAsk,
+	/**  Ready in the queue when it was made, where a queue is read. */
+	ready: number | null,
+	/**  The job that it was started as. A plan is started once. */
+	started: Started | null,
+};
 
 /**  One message of a capture. */
 export type Sample = {
@@ -1272,6 +1359,12 @@ export type Sending =
 
 /**  How to reach one broker, by the names of its form's fields. Never holds a secret. */
 export type Settings = { [key in string]: string };
+
+/**  The job that a plan became. */
+export type Started = {
+	job: JobId,
+	number: number,
+};
 
 /**  A header or property that is not sent along, and in how many messages. */
 export type StrippedLine = {

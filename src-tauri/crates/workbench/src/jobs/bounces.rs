@@ -26,25 +26,29 @@ const DEPTH_WAIT: Duration = Duration::from_secs(10);
 const PLACES_MAX: usize = 8;
 
 /// What came back of a job.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Bounces {
     /// Messages of the job that were found again so far, by this look or an earlier one.
+    #[specta(type = u32)]
     pub bounced: u64,
     /// One for each queue in which they would be.
     pub looks: Vec<BounceLook>,
 }
 
 /// A look for messages that came back, into one queue.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct BounceLook {
     pub profile: ProfileId,
     pub queue: QueueName,
     /// Messages of the job that are there.
+    #[specta(type = u32)]
     pub found: u64,
     /// Messages that were looked at, of those that were ready.
+    #[specta(type = u32)]
     pub scanned: u64,
+    #[specta(type = u32)]
     pub of: u64,
     /// Why it was not looked at.
     pub not_looked: Option<String>,

@@ -10,7 +10,7 @@ use super::{PlanLine, PlanView, SavedPlan, words};
 const CHANGES_MAX: usize = 100;
 
 /// Something that is no longer as it was planned.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct PlanChange {
     /// A sentence without a full stop.

@@ -46,8 +46,8 @@ pub use changes::PlanChange;
 pub use resuming::Resume;
 pub use saved::{ReopenedPlan, SavedPlan, Started};
 pub use views::{
-    Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobState, JobView, MessageState, PlanLine,
-    PlanView, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
+    Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobRowAsk, JobRowPage, JobState, JobView,
+    MessageState, PlanLine, PlanView, RowFilter, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
 };
 
 /// What runs in this program. Cheap to clone.

@@ -11,29 +11,34 @@ use super::{Deed, DeedAsk, PlanView, words};
 use crate::{Error, JobId, PlanId, ProfileId, RefusedCode, Result, Workbench};
 
 /// A plan as it was made. The 200 newest are kept for 30 days.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
 pub struct SavedPlan {
     /// Counts up from 1 on this computer.
+    #[specta(type = u32)]
     pub number: u64,
     pub view: PlanView,
     /// What it is about, frozen: message numbers of a capture, or so many as were ready.
     pub ask: DeedAsk,
     /// Ready in the queue when it was made, where a queue is read.
+    #[specta(type = Option<u32>)]
     pub ready: Option<u64>,
     /// The job that it was started as. A plan is started once.
     pub started: Option<Started>,
 }
 
 /// The job that a plan became.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Started {
     pub job: JobId,
+    #[specta(type = u32)]
     pub number: u64,
 }
 
 /// A saved plan beside what it would be today. What it is about stays as it was frozen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
 pub struct ReopenedPlan {
     pub saved: SavedPlan,
     /// The same messages as they would go now, under the same id; `None`: it cannot be computed any more.

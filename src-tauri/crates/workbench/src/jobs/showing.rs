@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{End, JobRow, JobView};
+use super::{DeedAsk, End, JobRow, JobRowAsk, JobRowPage, JobView};
 use super::{ending, reckoning};
 use crate::store::{Entry, JobRecord, RowsOf};
-use crate::{CaptureId, JobCounts, JobId, JobState, ProfileId, Result, Workbench};
+use crate::{ActivityRow, CaptureId, JobCounts, JobId, JobState, ProfileId, Result, Workbench};
 
 /// Rows of one job that are shown.
 const ROWS_MAX: usize = 500;
@@ -30,24 +30,33 @@ impl Workbench {
             }
             rows.push(row_of(entry));
         }
-        Ok(JobView { rows, ..self.job_view(record, counts, &watched) })
+        let by = match record.activity {
+            Some(activity) => self.inner.store.read(move |connection| ActivityRow::by(connection, activity)).await?,
+            None => None,
+        };
+        Ok(JobView { rows, by: by.unwrap_or_default(), ..self.job_view(record, counts, &watched) })
     }
 
-    /// Jobs, newest first, without their messages.
+    /// Jobs, newest first, without their messages. One whose program is gone is not said to run.
     pub async fn list_jobs(&self, profile: Option<ProfileId>) -> Result<Vec<JobView>> {
         let watched = self.inner.jobs.watches().all();
+        let mut records = self.inner.store.jobs(profile).await?;
+        if records.iter().any(|record| record.state == JobState::Running && !self.inner.jobs.runs(record.id)) {
+            self.inner.jobs.settle().await?;
+            records = self.inner.store.jobs(profile).await?;
+        }
         let mut views = Vec::new();
-        for record in self.inner.store.jobs(profile).await? {
+        for record in records {
             let counts = self.counts_now(&record).await?;
             views.push(self.job_view(record, counts, &watched));
         }
         Ok(views)
     }
 
-    /// What became of each message of a job: at most `max` with numbers above `after`, in order.
-    pub async fn job_rows(&self, job: JobId, after: u64, max: usize) -> Result<Vec<JobRow>> {
-        let entries = self.inner.store.job_page(job, RowsOf::All, after, max.min(ROWS_MAX)).await?;
-        Ok(entries.into_iter().map(row_of).collect())
+    /// What became of each message of a job, by the page.
+    pub async fn job_rows(&self, job: JobId, ask: JobRowAsk) -> Result<JobRowPage> {
+        let (total, entries) = self.inner.store.job_entries_shown(job, ask).await?;
+        Ok(JobRowPage { total, from: ask.from, rows: entries.into_iter().map(row_of).collect() })
     }
 
     /// As a job that runs here last told, otherwise as they are written down.
@@ -71,6 +80,7 @@ impl Workbench {
 }
 
 fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {
+    let options = record.ask.as_ref().map(DeedAsk::options).unwrap_or_default();
     JobView {
         id: record.id,
         number: record.number,
@@ -80,8 +90,12 @@ fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {
         profile_name: record.profile_name,
         queue: record.queue,
         target: record.target,
-        to_profile: record.ask.as_ref().and_then(|ask| ask.options().to_profile),
+        to_profile: options.to_profile,
         elsewhere,
+        by: String::new(),
+        per_second: options.per_second,
+        canary: options.canary,
+        watch_s: options.watch_s,
         started_at: record.started_at,
         ended_at: record.ended_at,
         counts,
@@ -136,5 +150,6 @@ fn row_of(entry: Entry) -> JobRow {
         at_target,
         recommended,
         answers,
+        bounced: entry.bounced,
     }
 }

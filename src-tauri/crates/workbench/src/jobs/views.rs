@@ -338,6 +338,13 @@ pub struct JobView {
     pub to_profile: Option<ProfileId>,
     /// Another program runs it: it can be watched, paused and stopped from here.
     pub elsewhere: bool,
+    /// The account on this computer and the program that started it; empty in lists.
+    pub by: String,
+    /// At most so many a second.
+    pub per_second: Option<u32>,
+    pub canary: Option<Canary>,
+    /// For so many seconds after its end it is watched which messages come back.
+    pub watch_s: Option<u32>,
     #[specta(type = String)]
     pub started_at: Timestamp,
     #[specta(type = Option<String>)]
@@ -376,6 +383,40 @@ pub struct JobRow {
     pub recommended: Option<Answer>,
     /// What can be answered.
     pub answers: Vec<Answer>,
+    /// It was sent, and was found again where dead letters arrive.
+    pub bounced: bool,
+}
+
+/// Which messages of a job to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRowAsk {
+    pub only: RowFilter,
+    /// The last one first.
+    pub newest_first: bool,
+    pub from: u32,
+    pub n: u32,
+}
+
+/// Messages of a job that ended in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum RowFilter {
+    All,
+    In {
+        state: MessageState,
+    },
+    /// Sent, and found again.
+    CameBack,
+}
+
+/// A part of a job's messages: of those that it was asked to act on and that are written down.
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRowPage {
+    pub total: u32,
+    pub from: u32,
+    pub rows: Vec<JobRow>,
 }
 
 /// What is known of one end.

@@ -1,7 +1,7 @@
 //! The table of the activity log: only ever appended to. A line that says "running" or "in doubt" is completed.
 
 use jiff::{Timestamp, ToSpan};
-use rusqlite::{Connection, Row, ToSql, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::{parsed, time, unworded, worded};
 use crate::activity::ActivityRow;
@@ -79,6 +79,12 @@ impl ActivityRow {
         let since = now.checked_sub((KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MIN);
         transaction.execute("DELETE FROM activity WHERE at < ?1", [since.as_microsecond()])?;
         Ok(())
+    }
+
+    /// The account and the program that did it; `None`: the line is too old to be kept.
+    pub(crate) fn by(connection: &Connection, id: ActivityId) -> rusqlite::Result<Option<String>> {
+        let mut statement = connection.prepare_cached("SELECT by FROM activity WHERE id = ?1")?;
+        statement.query_row([id.to_string()], |row| row.get(0)).optional()
     }
 
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {

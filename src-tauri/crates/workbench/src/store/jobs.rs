@@ -3,6 +3,7 @@
 mod bounces;
 mod guards;
 mod rows;
+mod shown;
 
 use broker::{LookCost, QueueName};
 use jiff::Timestamp;

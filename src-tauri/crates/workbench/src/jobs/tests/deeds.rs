@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::ground::{Ground, redrive};
 use crate::{
-    Act, ActivityAsk, Deed, DeedAsk, Environment, Error, JobState, MessageState, Outcome, RefusedCode, TargetChoice,
+    Act, ActivityAsk, Deed, DeedAsk, Environment, Error, JobRowAsk, JobState, MessageState, Outcome, RefusedCode,
+    RowFilter, TargetChoice,
 };
 
 async fn logged(ground: &Ground) -> Vec<(Act, Outcome)> {
@@ -204,7 +205,8 @@ async fn a_plain_look_keeps_such_a_message_also_where_another_job_waits_for_an_a
     assert_eq!(ground.sandbox.dropped(), 0);
     let jobs = ground.workbench.list_jobs(None).await.unwrap();
     assert_eq!(jobs[0].deed, Deed::CarefulLook, "what it did with that message is written down");
-    let rows = ground.workbench.job_rows(jobs[0].id, 0, 10).await.unwrap();
+    let ask = JobRowAsk { only: RowFilter::All, newest_first: false, from: 0, n: 10 };
+    let rows = ground.workbench.job_rows(jobs[0].id, ask).await.unwrap().rows;
     assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [MessageState::Done], "{rows:?}");
 }
 

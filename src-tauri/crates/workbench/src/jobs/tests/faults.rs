@@ -2,7 +2,7 @@ use sandbox::Fault;
 
 use super::ground::Ground;
 use crate::store::Transaction;
-use crate::{Answer, AnswerFor, DeedAsk, Error, FaultCode, JobState, MessageState, RefusedCode};
+use crate::{Answer, AnswerFor, DeedAsk, Error, FaultCode, JobRowAsk, JobState, MessageState, RefusedCode, RowFilter};
 
 #[tokio::test]
 async fn an_unanswered_publish_that_arrived_is_recognised_and_only_removed() {
@@ -160,7 +160,9 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
     assert_eq!(settled.counts.planned, settled.counts.sum());
     assert_eq!(settled.counts.under_way, 0, "{}", settled.outcome);
     // What was about to be sent when the journal filled up cannot say whether it was; both ends can.
-    let rows = ground.workbench.job_rows(job, 1_000, 500).await.unwrap();
+    let ask = JobRowAsk { only: RowFilter::All, newest_first: false, from: 1_000, n: 500 };
+    let rows = ground.workbench.job_rows(job, ask).await.unwrap().rows;
+    assert!(!rows.is_empty());
     assert!(rows.iter().all(|row| row.state != MessageState::InDoubt || row.recommended == Some(Answer::SendAgain)));
     ground.assert_each_once(1_500);
 }

@@ -5,8 +5,8 @@ use sandbox::{ExchangeKind, Fault, QueueSetup};
 
 use super::ground::{Ground, first, redrive};
 use crate::{
-    Answer, AnswerFor, Canary, Deed, DeedAsk, Environment, Error, JobState, KeepLimits, Kept, MessageState,
-    RefusedCode, Resume, Selection, SendOptions, Sending, TargetChoice,
+    Answer, AnswerFor, Canary, Deed, DeedAsk, Environment, Error, JobRowAsk, JobState, KeepLimits, Kept, MessageState,
+    RefusedCode, Resume, RowFilter, Selection, SendOptions, Sending, TargetChoice,
 };
 
 fn to(queue: &str) -> TargetChoice {
@@ -325,6 +325,14 @@ async fn a_canary_that_comes_back_stops_the_rest() {
     assert_eq!(job.state, JobState::Paused, "{}", job.outcome);
     assert_eq!((job.counts.done, job.counts.bounced, job.counts.not_started), (5, 5, 25), "{}", job.outcome);
     assert_eq!(ground.sandbox.ready("dead").len(), 30, "25 were never touched, 5 came back");
+    assert_eq!((job.canary, job.by.is_empty()), (canary, false));
+    let ask = JobRowAsk { only: RowFilter::CameBack, newest_first: true, from: 1, n: 3 };
+    let page = ground.workbench.job_rows(job.id, ask).await.unwrap();
+    assert_eq!((page.total, page.rows.iter().map(|row| row.n).collect::<Vec<_>>()), (5, vec![4, 3, 2]));
+    assert!(page.rows.iter().all(|row| row.bounced));
+    let only = RowFilter::In { state: MessageState::NotStarted };
+    let page = ground.workbench.job_rows(job.id, JobRowAsk { only, ..ask }).await.unwrap();
+    assert!(page.total >= page.rows.len() as u32 && page.rows.iter().all(|row| !row.bounced), "{page:?}");
 }
 
 #[tokio::test]

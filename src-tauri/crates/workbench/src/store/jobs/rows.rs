@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) at_source: Option<End>,
     pub(crate) at_target: Option<End>,
+    /// It was found again after it was sent.
+    pub(crate) bounced: bool,
 }
 
 /// Another job has the message.
@@ -33,7 +35,8 @@ pub(crate) struct Outstanding {
 
 impl Entry {
     pub(crate) fn new(row: Row) -> Self {
-        Self { row, place: None, origin: None, message_id: None, at: now(), at_source: None, at_target: None }
+        let (at, at_source, at_target) = (now(), None, None);
+        Self { row, place: None, origin: None, message_id: None, at, at_source, at_target, bounced: false }
     }
 
     pub(super) fn outstanding_elsewhere(&self, transaction: &Transaction<'_>) -> rusqlite::Result<Option<Outstanding>> {
@@ -56,7 +59,7 @@ impl Entry {
         Ok(())
     }
 
-    fn from_row(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn from_row(row: &SqlRow<'_>) -> rusqlite::Result<Self> {
         let end = |column: &str| -> rusqlite::Result<Option<End>> {
             row.get::<_, Option<String>>(column)?.map(|text| unjson(&text)).transpose()
         };
@@ -80,6 +83,7 @@ impl Entry {
             at: time(row.get("at")?)?,
             at_source: end("at_source")?,
             at_target: end("at_target")?,
+            bounced: row.get("bounced")?,
         })
     }
 }
