@@ -1,4 +1,4 @@
-import type { Profile } from "../ipc/port";
+import type { JobView, Profile } from "../ipc/port";
 import { type At, placeOf } from "./navigation.svelte";
 import { PLACES } from "./places";
 
@@ -10,7 +10,7 @@ export interface Crumb {
 }
 
 /** The way to where the window is; the last one is where it is. */
-export function crumbsOf(at: At, profile: Profile | undefined): Crumb[] {
+export function crumbsOf(at: At, profile: Profile | undefined, job?: JobView): Crumb[] {
 	if (at.kind === "welcome") return [{ label: "Welcome" }];
 	if (at.kind === "editor") {
 		return [
@@ -31,7 +31,7 @@ export function crumbsOf(at: At, profile: Profile | undefined): Crumb[] {
 		case "exchange":
 			return [...way, { label: at.exchange || "(default exchange)", mono: true }];
 		case "job":
-			return way;
+			return job ? [...way, { label: `Job ${job.number}` }] : way;
 		case "capture":
 			return [...way, { label: "Messages" }];
 		default:

@@ -1,5 +1,5 @@
 import type { Deed, DeedAsk, JobCounts, MessageState } from "../../ipc/port";
-import { counted } from "../../kit/format";
+import { count, counted } from "../../kit/format";
 
 /** Chosen messages, each to the queue it failed in; the dialog asks the rest. */
 export function redriveOf(capture: string, messages: number[]): DeedAsk {
@@ -46,6 +46,9 @@ export function startWords(deed: Deed, n: number): string {
 			return `Discard ${counted(n, "copy", "copies")}`;
 	}
 }
+
+/** The same where a few are sent first. */
+export const canaryWords = (n: number): string => `Send canary of ${count(n)}`;
 
 /** What a job is called in a list. */
 export const DEED_NAMES: Record<Deed, string> = {
@@ -106,7 +109,11 @@ export const endingOf = (state: MessageState): Part | undefined =>
 /** The parts of a bar, in the order in which they are drawn. */
 export function barParts(counts: JobCounts): { n: number; tone: Tone }[] {
 	const sums = new Map<Tone, number>();
-	for (const { state, tone } of ENDINGS) sums.set(tone, (sums.get(tone) ?? 0) + counts[state]);
+	const add = (tone: Tone, n: number) => sums.set(tone, (sums.get(tone) ?? 0) + n);
+	for (const { state, tone } of ENDINGS) add(tone, counts[state]);
+	// What came back is a part of what was done.
+	add("ok", -counts.bounced);
+	add("warn", counts.bounced);
 	sums.delete("skip");
 	return [...sums].filter(([, n]) => n > 0).map(([tone, n]) => ({ tone, n }));
 }

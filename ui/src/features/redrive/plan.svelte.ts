@@ -1,6 +1,7 @@
-import type { DeedAsk, JobView, PlanView, Port, TargetChoice } from "../../ipc/port";
+import type { DeedAsk, JobView, PlanChange, PlanView, Port, TargetChoice } from "../../ipc/port";
 import { IpcError } from "../../shell/context";
 import { Asked } from "../parts/asked.svelte";
+import { PaceDraft, type Typed } from "./pace.svelte";
 
 /** Where messages are to go, as the dialog asks it. */
 export type TargetKind = "failedIn" | "origin" | "queue" | "exchange";
@@ -9,6 +10,7 @@ const TYPING_WAIT_MS = 250;
 
 /** A plan that is being made, and the job it becomes. Every choice makes it anew; nothing is sent before `start`. */
 export class PlanDraft {
+	readonly pace = new PaceDraft();
 	#port: Port;
 	#profile: string;
 	#ask: DeedAsk;
@@ -24,11 +26,16 @@ export class PlanDraft {
 	#job: Asked<JobView>;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
+	/** A plan that is kept: what it is about is frozen. */
+	#saved: string | null;
+	#kept = false;
+	#changes = $state.raw<PlanChange[]>([]);
 
-	constructor(port: Port, profile: string, ask: DeedAsk) {
+	constructor(port: Port, profile: string, ask: DeedAsk, saved: string | null = null) {
 		this.#port = port;
 		this.#profile = profile;
 		this.#ask = ask;
+		this.#saved = saved;
 		this.#planned = new Asked(() => this.#makePlan());
 		this.#job = new Asked(() => this.#port.showJob(this.#jobId ?? ""));
 		if (ask.kind === "send") {
@@ -38,7 +45,26 @@ export class PlanDraft {
 	}
 
 	get choosesTarget(): boolean {
-		return this.#ask.kind === "send";
+		return this.#ask.kind === "send" && this.#saved === null;
+	}
+
+	/** It may be about more than one message: then there is a pace. */
+	get several(): boolean {
+		return (
+			this.#ask.kind === "send" && !(this.#ask.from.kind === "chosen" && this.#ask.from.messages.length < 2)
+		);
+	}
+
+	/** What is no longer as it was planned, where a saved plan is reopened. */
+	get changes(): PlanChange[] {
+		return this.#changes;
+	}
+
+	/** How many are sent first, where more are to follow. */
+	get canaryOf(): number | null {
+		const options = this.#ask.kind === "send" ? this.#ask.options : undefined;
+		const canary = this.#saved === null ? this.pace.canary : (options?.canary ?? null);
+		return canary && (this.plan?.willAct ?? 0) > canary.messages ? canary.messages : null;
 	}
 
 	get target(): TargetKind {
@@ -61,8 +87,9 @@ export class PlanDraft {
 		return this.#keepOrigin;
 	}
 
-	/** The place that is asked for is named. */
+	/** The place that is asked for is named, and what is typed makes sense. */
 	get complete(): boolean {
+		if (this.pace.wrong !== null) return false;
 		if (this.#target === "queue") return this.#queue !== "";
 		return this.#target !== "exchange" || this.#exchange !== "" || this.#key !== "";
 	}
@@ -111,8 +138,12 @@ export class PlanDraft {
 		this.#queue = place.queue ?? this.#queue;
 		this.#exchange = place.exchange ?? this.#exchange;
 		this.#key = place.key ?? this.#key;
-		this.#forgetPlan();
-		this.#timer = setTimeout(() => this.#changed(), TYPING_WAIT_MS);
+		this.#changeSoon();
+	}
+
+	changePace(part: Partial<Typed>): void {
+		this.pace.change(part);
+		this.#changeSoon();
 	}
 
 	keep(origin: boolean): void {
@@ -155,11 +186,26 @@ export class PlanDraft {
 		}
 	}
 
-	/** A plan that was not started is given up; a job goes on. */
+	/** The plan stays when this closes, to be reopened and started later. */
+	save(): void {
+		this.#kept = true;
+	}
+
+	/** A saved plan is not wanted any more. */
+	async forgetSaved(): Promise<void> {
+		if (this.#saved !== null) await this.#port.discardPlan(this.#saved);
+	}
+
+	/** A plan that was neither started nor saved is given up; a job goes on. */
 	close(): void {
 		this.#closed = true;
 		clearTimeout(this.#timer);
-		if (this.#jobId === null) this.#forgetPlan();
+		if (this.#jobId === null && !this.#kept) this.#forgetPlan();
+	}
+
+	#changeSoon(): void {
+		this.#forgetPlan();
+		this.#timer = setTimeout(() => this.#changed(), TYPING_WAIT_MS);
 	}
 
 	#changed(): void {
@@ -186,6 +232,7 @@ export class PlanDraft {
 	}
 
 	async #makePlan(): Promise<PlanView> {
+		if (this.#saved !== null) return this.#reopen(this.#saved);
 		const before = this.#planned.value;
 		const ask = this.#asked();
 		const plan = await this.#port.makePlan(this.#profile, ask);
@@ -195,9 +242,21 @@ export class PlanDraft {
 		return plan;
 	}
 
+	/** As it would go now. What prevents a start is said as what blocks it. */
+	async #reopen(id: string): Promise<PlanView> {
+		const { saved, now, changes } = await this.#port.reopenPlan(id);
+		this.#changes = changes;
+		const prevents = changes.filter((change) => change.prevents).map(({ words }) => words);
+		const view = now ?? saved.view;
+		return prevents.length > 0
+			? { ...view, blocked: `the plan does not fit any more: ${prevents.join("; ")}` }
+			: view;
+	}
+
 	#asked(): DeedAsk {
 		if (this.#ask.kind !== "send") return this.#ask;
-		return { ...this.#ask, to: this.#to(), options: { ...this.#ask.options, keepOrigin: this.#keepOrigin } };
+		const options = { ...this.#ask.options, ...this.pace.options, keepOrigin: this.#keepOrigin };
+		return { ...this.#ask, to: this.#to(), options };
 	}
 
 	#to(): TargetChoice {
@@ -213,6 +272,6 @@ export class PlanDraft {
 
 	/** Rust forgets plans of its own accord too, so nobody waits for this. */
 	#discard(plan: PlanView | null): void {
-		if (plan) this.#port.discardPlan(plan.id).catch(() => undefined);
+		if (plan && this.#saved === null) this.#port.discardPlan(plan.id).catch(() => undefined);
 	}
 }

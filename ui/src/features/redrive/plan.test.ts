@@ -1,7 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { type FakePort, fakePort } from "../../ipc/fake";
 import type { DeedAsk, Port } from "../../ipc/port";
-import { barParts, ENDINGS, redriveOf, startWords } from "./deeds";
+import { barParts, canaryWords, ENDINGS, redriveOf, startWords } from "./deeds";
+import { PaceDraft } from "./pace.svelte";
 import { PlanDraft } from "./plan.svelte";
 
 function world(messages = [1]) {
@@ -110,7 +111,66 @@ test("buttons say verb and count", () => {
 
 test("a bar draws everything that ended, and leaves out what stayed where it was", async () => {
 	const counts = Object.fromEntries(ENDINGS.map(({ state }) => [state, 2]));
-	const drawn = barParts({ ...counts, planned: 20, underWay: 0 } as never);
+	const drawn = barParts({ ...counts, planned: 20, underWay: 0, bounced: 1 } as never);
 	expect(drawn.reduce((sum, part) => sum + part.n, 0)).toBe(14);
+	expect(drawn.find((part) => part.tone === "ok")?.n, "what came back is not well").toBe(1);
 	expect(drawn.find((part) => part.tone === "doubt")?.n).toBe(2);
+});
+
+test("the pace becomes part of the plan; what makes no sense makes none", async () => {
+	const { fake, profile, ask } = world([1, 2, 3]);
+	const { port, makePlan } = spied(fake);
+	const draft = new PlanDraft(port, profile, ask);
+	await draft.again();
+	draft.changePace({ perSecond: "10", canary: true, canaryMessages: "2" });
+	await vi.waitFor(() => expect(draft.plan).not.toBeNull());
+	expect(makePlan).toHaveBeenLastCalledWith(profile, {
+		...ask,
+		options: expect.objectContaining({
+			perSecond: 10,
+			canary: { messages: 2, waitS: 10, bouncesMax: 0 },
+			watchS: null,
+			unmarked: false,
+		}),
+	});
+	expect(draft.canaryOf).toBe(2);
+	expect(canaryWords(2)).toBe("Send canary of 2");
+	draft.changePace({ canaryMessages: "3" });
+	await vi.waitFor(() => expect(draft.plan).not.toBeNull());
+	expect(draft.canaryOf, "nothing would follow it").toBeNull();
+	draft.changePace({ perSecond: "0" });
+	expect(draft.complete).toBe(false);
+	expect(draft.pace.wrong).toContain("rate");
+});
+
+test("unmarked, nothing is watched: nobody could see what comes back", () => {
+	const pace = new PaceDraft();
+	pace.change({ canary: true, watch: true });
+	expect(pace.options).toMatchObject({ watchS: 60 });
+	pace.change({ unmarked: true });
+	expect(pace.options).toEqual({ perSecond: null, canary: null, watchS: null, unmarked: true });
+	pace.change({ unmarked: false, watch: true, watchS: "100000" });
+	expect(pace.wrong).toContain("1 day");
+});
+
+test("a plan that is saved outlives its dialog, is reopened with what has changed, and can be forgotten", async () => {
+	const { fake, profile, ask } = world();
+	const draft = new PlanDraft(fake, profile, ask);
+	await draft.again();
+	draft.save();
+	draft.close();
+	const [saved] = await fake.listPlans(profile);
+	if (!saved) throw new Error("no plan was kept");
+	fake.world.changes.push({ words: "1 of them was redriven by job 3 since", prevents: false });
+	const reopened = new PlanDraft(fake, profile, saved.ask, saved.view.id);
+	await reopened.again();
+	expect(reopened.changes.map(({ words }) => words)).toEqual(["1 of them was redriven by job 3 since"]);
+	expect([reopened.choosesTarget, reopened.plan?.blocked]).toEqual([false, null]);
+	reopened.close();
+	expect(await fake.listPlans(profile)).toHaveLength(1);
+	fake.world.changes.push({ words: "its target is gone", prevents: true });
+	await reopened.again();
+	expect(reopened.plan?.blocked).toContain("its target is gone");
+	await reopened.forgetSaved();
+	expect(await fake.listPlans(profile)).toHaveLength(0);
 });
