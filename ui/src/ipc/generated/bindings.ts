@@ -1283,6 +1283,12 @@ export type RowFilter = { kind: "all" } | { kind: "in"; state: MessageState } |
 /**  Sent, and found again. */
 { kind: "cameBack" };
 
+/**  One message of a capture. */
+export type Sample = {
+	capture: CaptureId,
+	n: number,
+};
+
 /**  A plan as it was made. The 200 newest are kept for 30 days. */
 export type SavedPlan = {
 	/**  Counts up from 1 on this computer. */
@@ -1294,12 +1300,6 @@ export type SavedPlan = {
 	ready: number | null,
 	/**  The job that it was started as. A plan is started once. */
 	started: Started | null,
-};
-
-/**  One message of a capture. */
-export type Sample = {
-	capture: CaptureId,
-	n: number,
 };
 
 /**  A saved profile, and why its secret was not kept, if it was not. */
