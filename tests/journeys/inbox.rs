@@ -5,7 +5,7 @@ use support::client::{arguments, dead_letter, text};
 use support::window::Window;
 use support::{Client, Rabbit, Version};
 
-use crate::steps::{carry_out, connect, told};
+use crate::steps::{carry_out, connect, open_queue, told};
 
 /// A failure: its exception, its message, and how many of them lie in which queue.
 struct Failure {
@@ -102,6 +102,24 @@ async fn dead_letters_in_groups() {
         window.press("Close").await;
         client.reaches("refunds", 12).await;
         client.reaches("refunds.dlq", 200).await;
+
+        open_queue(&window, "refunds.dlq").await;
+        window.press("Act on all").await;
+        window.shots("6-act-on-all").await;
+        window.press("Discard all, copies kept here…").await;
+        window.press("Discard 200 messages").await;
+        window.read("confirmed and settled").await;
+        window.press("Close").await;
+        client.reaches("refunds.dlq", 0).await;
+
+        open_queue(&window, "payments.dlq").await;
+        window.press("Act on all").await;
+        window.press("Purge without copies…").await;
+        window.locked("Purge 980 messages", true).await;
+        window.shots("7-purge").await;
+        window.keys("payments.dlq").await;
+        window.press("Purge 980 messages").await;
+        client.reaches("payments.dlq", 0).await;
     })
     .await;
 }

@@ -1,13 +1,13 @@
-import type { Deed, DeedAsk, JobCounts, MessageState } from "../../ipc/port";
+import type { Deed, DeedAsk, JobCounts, MessageState, Selection, Sending } from "../../ipc/port";
 import { count, counted } from "../../kit/format";
 
-/** Chosen messages, each to the queue it failed in; the dialog asks the rest. */
-export function redriveOf(capture: string, messages: number[]): DeedAsk {
+/** Messages to be sent; the dialog asks the rest. What is redriven goes to the queue it failed in. */
+export function sendingOf(deed: Sending, from: Selection): DeedAsk {
 	return {
 		kind: "send",
-		deed: "redrive",
-		from: { kind: "chosen", capture, messages },
-		to: { kind: "failedIn" },
+		deed,
+		from,
+		to: deed === "redrive" ? { kind: "failedIn" } : { kind: "place", target: { kind: "queue", queue: "" } },
 		options: {
 			keepOrigin: false,
 			unmarked: false,
@@ -18,6 +18,10 @@ export function redriveOf(capture: string, messages: number[]): DeedAsk {
 		},
 	};
 }
+
+/** Chosen messages, each to the queue it failed in. */
+export const redriveOf = (capture: string, messages: number[]): DeedAsk =>
+	sendingOf("redrive", { kind: "chosen", capture, messages });
 
 /** The button that starts it: verb, count, object. */
 export function startWords(deed: Deed, n: number): string {
