@@ -15,7 +15,7 @@ use crate::{CaptureView, ProfileId, Result, Workbench};
 /// Messages of a look at one dead-letter queue.
 const LOOK_AT: u64 = 200;
 /// Queues of which the cost of a look is computed at once, those with the most messages: each takes the whole topology.
-const LOOKS_MAX: usize = 200;
+const LOOKS_MAX: usize = 50;
 
 /// All dead-letter queues of a connection, from what was last read of it.
 #[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]

@@ -71,6 +71,7 @@ impl Workbench {
         let question = Question::new(&ask.by)?;
         let filter = Filter::parse(&ask.filter)?;
         // Also when nobody waits for it any more.
+        let stop = stop.child_token();
         let _stops = stop.clone().drop_guard();
         let (records, mut unread) = self.records_of(&ask.captures).await?;
         let progress = gather::Progress::new(records.iter().map(|record| record.counted.messages).sum(), progress);
