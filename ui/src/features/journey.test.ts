@@ -205,6 +205,7 @@ test("a message in doubt is answered in Jobs, and the status bar leads to what r
 		recommended: "remove" as const,
 		answers: ["remove" as const, "leave" as const],
 		bounced: false,
+		chosen: true,
 	};
 	port.world.addJob(profile, { state: "needsAnswer", counts: { inDoubt: 1 }, rows: [row] });
 	render(App, { port });

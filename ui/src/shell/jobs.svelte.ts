@@ -6,6 +6,8 @@ import { Pace, settled } from "./pace";
 
 /** Jobs of other programs tell nothing: they are looked at this often while they run, or while the list is on screen. */
 const LOOK_AGAIN_MS = 3000;
+/** One that runs here tells several times a second; reading it costs more than that. */
+const READ_AGAIN_MS = 300;
 const WAITING: JobState[] = ["interrupted", "needsAnswer", "paused"];
 
 export const needsUser = (job: JobView): boolean => WAITING.includes(job.state);
@@ -128,9 +130,8 @@ export class Jobs {
 		} catch (thrown) {
 			return IpcError.from(thrown);
 		} finally {
-			const again = this.#reading.get(id);
-			this.#reading.delete(id);
-			if (again) void this.read(id);
+			if (this.#reading.get(id)) setTimeout(() => this.#readOnceMore(id), READ_AGAIN_MS);
+			else this.#reading.delete(id);
 		}
 	}
 
@@ -138,6 +139,11 @@ export class Jobs {
 	put(job: JobView): void {
 		const others = this.#jobs.filter(({ id }) => id !== job.id);
 		this.#set([...others, job].toSorted((a, b) => b.number - a.number));
+	}
+
+	#readOnceMore(id: string): void {
+		this.#reading.delete(id);
+		void this.read(id);
 	}
 
 	#set(jobs: JobView[]): void {

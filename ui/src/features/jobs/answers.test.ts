@@ -15,6 +15,7 @@ const row = (n: number, more: Partial<JobRow> = {}): JobRow => ({
 	recommended: "remove",
 	answers: ["remove", "sendAgain", "leave"],
 	bounced: false,
+	chosen: true,
 	...more,
 });
 

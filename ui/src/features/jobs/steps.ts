@@ -2,7 +2,7 @@ import type { JobView } from "../../ipc/port";
 import { clock, count, counted, duration } from "../../kit/format";
 import { settled } from "../../shell/context";
 import { DEED_NAMES, STEPS } from "../redrive/deeds";
-import { remaining, sends } from "./words";
+import { sends } from "./words";
 
 export type StepState = "done" | "now" | "todo" | "warn";
 
@@ -50,7 +50,7 @@ function mainStep(job: JobView, canary: Step | null): Step {
 	const words = `${count(counts.done)} of ${count(counts.planned - counts.skipped)}`;
 	const name = DEED_NAMES[job.deed];
 	if (state === "running") return { name, words, state: canary?.state === "now" ? "todo" : "now" };
-	return { name, words, state: state === "finished" ? "done" : remaining(job) > 0 ? "todo" : "warn" };
+	return { name, words, state: state === "finished" ? "done" : "todo" };
 }
 
 function watchStep(job: JobView): Step | null {

@@ -1,4 +1,4 @@
-import type { Deed, JobView, MessageState } from "../../ipc/port";
+import type { Deed, JobRow, JobView, MessageState } from "../../ipc/port";
 import { absolute, clock, count, counted, duration } from "../../kit/format";
 import type { Tone } from "../../kit/tone";
 import { needsUser, settled } from "../../shell/context";
@@ -112,6 +112,12 @@ const UNDER_WAY: Partial<Record<MessageState, string>> = {
 
 export const stateWords = (state: MessageState): string =>
 	UNDER_WAY[state] ?? endingOf(state)?.label ?? state;
+
+/** What became of a message. One that was only in the way was held and put back. */
+export function resultWords({ state, bounced, chosen }: JobRow): string {
+	if (bounced) return "Came back";
+	return !chosen && state === "done" ? "Held, put back" : stateWords(state);
+}
 
 /** Who started it, when, and where it runs. */
 export function about(job: JobView, nowMs: number): string {

@@ -113,4 +113,5 @@ const rowOf = (n: number, state: MessageState, at: string, bounced: boolean): Jo
 	recommended: null,
 	answers: [],
 	bounced,
+	chosen: true,
 });

@@ -842,6 +842,8 @@ export type JobRow = {
 	answers: Answer[],
 	/**  It was sent, and was found again where dead letters arrive. */
 	bounced: boolean,
+	/**  The job was to act on it; others it only had to hold, and put back. */
+	chosen: boolean,
 };
 
 /**  Which messages of a job to show. */
@@ -853,7 +855,7 @@ export type JobRowAsk = {
 	n: number,
 };
 
-/**  A part of a job's messages: of those that it was asked to act on and that are written down. */
+/**  A part of a job's messages. */
 export type JobRowPage = {
 	total: number,
 	from: number,
@@ -1279,7 +1281,11 @@ export type RouteSource = { kind: "argument" } | { kind: "policy"; name: string 
 { kind: "queue" };
 
 /**  Messages of a job that ended in one way. */
-export type RowFilter = { kind: "all" } | { kind: "in"; state: MessageState } | 
+export type RowFilter = 
+/**  Everything that is written down. */
+{ kind: "all" } | 
+/**  Of those that it was to act on. */
+{ kind: "in"; state: MessageState } | 
 /**  Sent, and found again. */
 { kind: "cameBack" };
 

@@ -151,5 +151,6 @@ fn row_of(entry: Entry) -> JobRow {
         recommended,
         answers,
         bounced: entry.bounced,
+        chosen: entry.row.chosen,
     }
 }

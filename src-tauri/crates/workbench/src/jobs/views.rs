@@ -385,6 +385,8 @@ pub struct JobRow {
     pub answers: Vec<Answer>,
     /// It was sent, and was found again where dead letters arrive.
     pub bounced: bool,
+    /// The job was to act on it; others it only had to hold, and put back.
+    pub chosen: bool,
 }
 
 /// Which messages of a job to show.
@@ -402,15 +404,15 @@ pub struct JobRowAsk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum RowFilter {
+    /// Everything that is written down.
     All,
-    In {
-        state: MessageState,
-    },
+    /// Of those that it was to act on.
+    In { state: MessageState },
     /// Sent, and found again.
     CameBack,
 }
 
-/// A part of a job's messages: of those that it was asked to act on and that are written down.
+/// A part of a job's messages.
 #[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct JobRowPage {

@@ -14,11 +14,11 @@ impl RowFilter {
     fn sql(self) -> (&'static str, String) {
         match self {
             Self::All => ("", "TRUE".to_owned()),
-            Self::CameBack => ("", "bounced = 1".to_owned()),
+            Self::CameBack => ("", "chosen = 1 AND bounced = 1".to_owned()),
             Self::In { state } => {
                 let astray = state != crate::MessageState::Done && !state.is_under_way();
                 let (by, and) = if astray { ("INDEXED BY job_row_astray", "astray = 1 AND ") } else { ("", "") };
-                (by, format!("{and}state = '{}'", state.word()))
+                (by, format!("{and}chosen = 1 AND state = '{}'", state.word()))
             }
         }
     }
@@ -30,7 +30,7 @@ impl Store {
         self.read(move |connection| {
             let number = number_of(connection, job)?.job;
             let (by, which) = ask.only.sql();
-            let of = format!("FROM job_row {by} WHERE job = ?1 AND chosen = 1 AND {which}");
+            let of = format!("FROM job_row {by} WHERE job = ?1 AND {which}");
             let count = format!("SELECT count(*) {of}");
             let total = connection.prepare_cached(&count)?.query_row([number], |row| row.get(0))?;
             let order = if ask.newest_first { "DESC" } else { "ASC" };
