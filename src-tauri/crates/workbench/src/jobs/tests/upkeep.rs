@@ -100,6 +100,20 @@ async fn a_job_that_ended_meanwhile_is_not_called_interrupted() {
 }
 
 #[tokio::test]
+async fn a_job_whose_program_is_gone_is_not_listed_as_running() {
+    let ground = Ground::new().await;
+    ground.lay(1, 0);
+    let capture = ground.peek(1).await.capture;
+    let view = ground.plan_redrive(capture, vec![1]).await;
+    let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
+    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let listed = async || ground.workbench.list_jobs(None).await.unwrap()[0].state;
+    assert_eq!(listed().await, JobState::Running, "its owner is alive");
+    drop(undertaking);
+    assert_eq!(listed().await, JobState::Interrupted);
+}
+
+#[tokio::test]
 async fn a_connection_under_a_running_job_is_not_closed_or_changed() {
     let ground = Ground::new().await;
     ground.lay(2, 0);
