@@ -1,6 +1,6 @@
 use tauri_specta::{Builder, ErrorHandlingMode, collect_commands};
 
-use crate::commands::{activity, app, captures, connections, dead_letters, jobs, looks, profiles, queues};
+use crate::commands::{activity, app, captures, connections, dead_letters, edits, jobs, looks, profiles, queues};
 
 /// Every command of the window, in one list. What the window may call is generated from it.
 pub(crate) fn builder() -> Builder<tauri::Wry> {
@@ -48,6 +48,10 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         dead_letters::page_group,
         dead_letters::group_members,
         dead_letters::close_grouping,
+        edits::preview_edit,
+        edits::list_edit_rules,
+        edits::save_edit_rule,
+        edits::remove_edit_rule,
         jobs::make_plan,
         jobs::start_plan,
         jobs::discard_plan,

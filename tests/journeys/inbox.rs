@@ -86,6 +86,21 @@ async fn dead_letters_in_groups() {
         window.shots("4-parts").await;
         window.press("Close").await;
 
+        window.choose_row("JsonMappingException").await;
+        window.press("Edit and redrive…").await;
+        window.press("Add step").await;
+        window.fill("Name", "x-mended").await;
+        window.fill("Set to", "yes").await;
+        window.read("20 messages of 200 tried: 20 changed").await;
+        window.shots("5-rule").await;
+        window.press("Plan redrive of 200…").await;
+        window.read("Each is edited by 1 step").await;
+        carry_out(&window, "Redrive 200 messages").await;
+        window.press("Close").await;
+        client.reaches("payments", 200).await;
+        let mended = client.take("payments").await.expect("they arrived");
+        assert_eq!(mended.text("x-mended"), Some("yes"), "it was edited before it was sent");
+
         window.choose_row("AddressInvalid").await;
         window.read("all 12 that were read").await;
         window.press("Discard 12…").await;
@@ -97,7 +112,7 @@ async fn dead_letters_in_groups() {
         window.choose_row("RefundTwice").await;
         window.press("Redrive 12…").await;
         window.read("nothing sent yet").await;
-        window.shots("5-plan").await;
+        window.shots("6-plan").await;
         carry_out(&window, "Redrive 12 messages").await;
         window.press("Close").await;
         client.reaches("refunds", 12).await;
@@ -105,7 +120,7 @@ async fn dead_letters_in_groups() {
 
         open_queue(&window, "refunds.dlq").await;
         window.press("Act on all").await;
-        window.shots("6-act-on-all").await;
+        window.shots("7-act-on-all").await;
         window.press("Discard all, copies kept here…").await;
         window.press("Discard 200 messages").await;
         window.read("confirmed and settled").await;
@@ -115,10 +130,10 @@ async fn dead_letters_in_groups() {
         open_queue(&window, "payments.dlq").await;
         window.press("Act on all").await;
         window.press("Purge without copies…").await;
-        window.locked("Purge 980 messages", true).await;
-        window.shots("7-purge").await;
+        window.locked("Purge 780 messages", true).await;
+        window.shots("8-purge").await;
         window.keys("payments.dlq").await;
-        window.press("Purge 980 messages").await;
+        window.press("Purge 780 messages").await;
         client.reaches("payments.dlq", 0).await;
     })
     .await;

@@ -1,4 +1,4 @@
-import type { DeedAsk, FailureGroup, GroupBy, GroupMembers } from "../../ipc/port";
+import type { DeedAsk, Edit, FailureGroup, GroupBy, GroupMembers } from "../../ipc/port";
 import type { Sort } from "../../kit/columns";
 import { redriveOf } from "../redrive/deeds";
 
@@ -42,30 +42,26 @@ export const GROUPINGS: { value: GroupBy["kind"]; label: string }[] = [
 	{ value: "jsonPath", label: "a JSON path" },
 ];
 
-/** One deed for each queue: what is planned is a set that does not change any more. */
-export function deedsOf(
-	verb: "redrive" | "discard",
-	members: GroupMembers[],
-	chosen: ReadonlySet<string>,
-): Part[] {
+/** The part of a group, or of what is chosen of it, that lies in one queue: a set that does not change any more. */
+export interface Part {
+	queue: string;
+	capture: string;
+	messages: number[];
+}
+
+/** All of them, or those that are chosen, by queue. */
+export function partsOf(members: GroupMembers[], chosen: ReadonlySet<string>): Part[] {
 	const wanted = (one: GroupMembers) =>
 		chosen.size === 0 ? one.messages : one.messages.filter((n) => chosen.has(`${one.capture}:${n}`));
 	return members
 		.map((one) => ({ queue: one.queue, capture: one.capture, messages: wanted(one) }))
-		.filter(({ messages }) => messages.length > 0)
-		.map(({ queue, capture, messages }) => ({
-			queue,
-			n: messages.length,
-			ask:
-				verb === "redrive"
-					? redriveOf(capture, messages)
-					: { kind: "discard", from: { kind: "chosen", capture, messages } },
-		}));
+		.filter(({ messages }) => messages.length > 0);
 }
 
-/** A deed on the part of a group that lies in one queue. */
-export interface Part {
-	queue: string;
-	n: number;
-	ask: DeedAsk;
+/** What is planned for each part. */
+export type Verb = { kind: "redrive"; edit: Edit | null } | { kind: "discard" };
+
+export function askOf(verb: Verb, { capture, messages }: Part): DeedAsk {
+	if (verb.kind === "redrive") return redriveOf(capture, messages, verb.edit);
+	return { kind: "discard", from: { kind: "chosen", capture, messages } };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fakePort } from "../../ipc/fake";
-import { deedsOf, idOf } from "./groups";
+import { askOf, idOf, partsOf } from "./groups";
 import { Inbox } from "./inbox.svelte";
 import { Members } from "./members.svelte";
 
@@ -52,12 +52,16 @@ test("a deed is about the frozen messages of each queue, or about those that are
 	const [group] = groups?.groups ?? [];
 	if (!groups || !group) throw new Error("something was read");
 	const members = await fake.groupMembers(groups.id, group.group);
-	const all = deedsOf("discard", members, new Set());
-	expect(all.reduce((sum, part) => sum + part.n, 0)).toBe(group.count);
+	const all = partsOf(members, new Set());
+	expect(all.reduce((sum, part) => sum + part.messages.length, 0)).toBe(group.count);
 	const [one] = members;
-	const chosen = deedsOf("redrive", members, new Set([`${one?.capture}:${one?.messages[0]}`]));
-	expect(chosen).toHaveLength(1);
-	expect(chosen[0]).toMatchObject({ n: 1, queue: one?.queue, ask: { kind: "send", deed: "redrive" } });
+	const [chosen, ...others] = partsOf(members, new Set([`${one?.capture}:${one?.messages[0]}`]));
+	if (!chosen) throw new Error("one is chosen");
+	expect(others).toHaveLength(0);
+	expect(chosen).toMatchObject({ queue: one?.queue, messages: [one?.messages[0]] });
+	expect(askOf({ kind: "discard" }, chosen)).toMatchObject({ kind: "discard", from: { kind: "chosen" } });
+	const edit = { steps: [{ kind: "removeHeader" as const, name: "x-old" }] };
+	expect(askOf({ kind: "redrive", edit }, chosen)).toMatchObject({ deed: "redrive", options: { edit } });
 });
 
 test("the messages of a group come by the page, and one of them is looked at", async () => {

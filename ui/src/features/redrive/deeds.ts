@@ -1,8 +1,8 @@
-import type { Deed, DeedAsk, JobCounts, MessageState, Selection, Sending } from "../../ipc/port";
+import type { Deed, DeedAsk, Edit, JobCounts, MessageState, Selection, Sending } from "../../ipc/port";
 import { count, counted } from "../../kit/format";
 
 /** Messages to be sent; the dialog asks the rest. What is redriven goes to the queue it failed in. */
-export function sendingOf(deed: Sending, from: Selection): DeedAsk {
+export function sendingOf(deed: Sending, from: Selection, edit: Edit | null = null): DeedAsk {
 	return {
 		kind: "send",
 		deed,
@@ -14,14 +14,14 @@ export function sendingOf(deed: Sending, from: Selection): DeedAsk {
 			toProfile: null,
 			perSecond: null,
 			canary: null,
-			edit: null,
+			edit,
 		},
 	};
 }
 
 /** Chosen messages, each to the queue it failed in. */
-export const redriveOf = (capture: string, messages: number[]): DeedAsk =>
-	sendingOf("redrive", { kind: "chosen", capture, messages });
+export const redriveOf = (capture: string, messages: number[], edit: Edit | null = null): DeedAsk =>
+	sendingOf("redrive", { kind: "chosen", capture, messages }, edit);
 
 /** The button that starts it: verb, count, object. */
 export function startWords(deed: Deed, n: number): string {

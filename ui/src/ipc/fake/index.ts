@@ -13,6 +13,7 @@ import type {
 	ViewAsk,
 } from "../port";
 import { lookCost } from "./deeds";
+import { editCalls } from "./edits";
 import { deadLetterCalls } from "./groups";
 import { jobCalls } from "./jobs";
 import { bodyView, type FakeMessage, messageView } from "./messages";
@@ -43,6 +44,7 @@ export function fakePort(options: FakeOptions = {}): FakePort {
 		...lookCalls(world),
 		...captureCalls(world),
 		...deadLetterCalls(world),
+		...editCalls(world),
 		...jobCalls(world),
 		...activityCalls(world),
 	};

@@ -48,6 +48,10 @@ export const commands = {
 	pageGroup: (ask: GroupPageAsk) => __TAURI_INVOKE<GroupPage>("page_group", { ask }),
 	groupMembers: (grouping: GroupingId, group: number) => __TAURI_INVOKE<GroupMembers[]>("group_members", { grouping, group }),
 	closeGrouping: (grouping: GroupingId) => __TAURI_INVOKE<null>("close_grouping", { grouping }),
+	previewEdit: (capture: CaptureId, messages: number[], edit: Edit) => __TAURI_INVOKE<EditPreview[]>("preview_edit", { capture, messages, edit }),
+	listEditRules: () => __TAURI_INVOKE<EditRule[]>("list_edit_rules"),
+	saveEditRule: (name: string, edit: Edit) => __TAURI_INVOKE<EditRule>("save_edit_rule", { name, edit }),
+	removeEditRule: (name: string) => __TAURI_INVOKE<null>("remove_edit_rule", { name }),
 	makePlan: (profile: ProfileId, ask: DeedAsk) => __TAURI_INVOKE<PlanView>("make_plan", { profile, ask }),
 	startPlan: (plan: PlanId, typed: string | null) => __TAURI_INVOKE<JobId>("start_plan", { plan, typed }),
 	discardPlan: (plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { plan }),
@@ -405,6 +409,39 @@ export type Drain = { kind: "empty" } | { kind: "seconds"; seconds: number } | {
  */
 export type Edit = {
 	steps: EditStep[],
+};
+
+/**  One message before and after an edit. */
+export type EditPreview = {
+	/**  Its number in the capture. */
+	n: number,
+	before: EditSide,
+	/**  `None`: it cannot be edited. */
+	after: EditSide | null,
+	/**  Something of it is changed. */
+	changed: boolean,
+	/**  Why it cannot be edited: "step 2 (jq): the program gives no result". Holds nothing of its body. */
+	whyNot: string | null,
+};
+
+/**  An edit that is kept by name. */
+export type EditRule = {
+	name: string,
+	edit: Edit,
+	savedAt: string,
+};
+
+/**  A message as it is on one side of an edit. */
+export type EditSide = {
+	/**
+	 *  The bodies of all messages together, before and after, are shown up to 1 MiB, in equal parts; `bytesShown` tells
+	 *  how much of this one.
+	 */
+	body: BodyView,
+	/**  The headers that are not the same on the other side, at most 64. */
+	headers: FieldView[],
+	/**  How many are the same. */
+	headersSame: number,
 };
 
 /**  One change. */
