@@ -238,6 +238,21 @@ impl Ground {
         self.witness.reaches(SOURCE, u32::try_from(messages).expect("a few")).await;
     }
 
+    /// Puts so many into the source, no two of them equal, their ids rising.
+    pub(crate) async fn fill_in_order(&self, messages: usize) {
+        let all = (0..messages).map(|n| {
+            let id = format!("order-{n:06}");
+            (body_of(&id), AMQPProperties::default().with_message_id(id.as_str().into()))
+        });
+        self.witness.publish_all("", SOURCE, all.collect()).await;
+        self.witness.reaches(SOURCE, u32::try_from(messages).expect("a few")).await;
+    }
+
+    /// Captures the source.
+    pub(crate) async fn capture(&self, qscope: &Qscope) -> Ended {
+        self.capture_late(qscope, Duration::ZERO).await
+    }
+
     /// Captures the source with every piece of what is said arriving so much later.
     pub(crate) async fn capture_late(&self, qscope: &Qscope, late: Duration) -> Ended {
         self.proxy.delay(late);
@@ -285,17 +300,26 @@ impl Ground {
 
     /// Takes everything out of a queue, for good.
     pub(crate) async fn drain(&self, queue: &str) -> Tally {
-        let (channel, mut consumer) = self.witness.consume(queue, PREFETCH).await;
         let mut tally = Tally::new();
+        for id in self.drain_in_order(queue).await {
+            *tally.entry(id).or_default() += 1;
+        }
+        tally
+    }
+
+    /// The same, as they lay.
+    pub(crate) async fn drain_in_order(&self, queue: &str) -> Vec<String> {
+        let (channel, mut consumer) = self.witness.consume(queue, PREFETCH).await;
+        let mut ids = Vec::new();
         while let Ok(next) = tokio::time::timeout(QUIET, consumer.next()).await {
             let delivery = next.expect("the consumer lives").expect("the consumer lives");
             let acked = delivery.ack(BasicAckOptions::default()).await;
             assert!(acked.expect("the witness keeps its channel"), "the witness keeps its channel");
-            *tally.entry(id_of(&delivery)).or_default() += 1;
+            ids.push(id_of(&delivery));
         }
         close(&channel).await;
         assert_eq!(self.witness.count(queue).await, 0, "`{queue}` is empty");
-        tally
+        ids
     }
 }
 

@@ -13,6 +13,7 @@ mod ground;
 mod journal;
 mod kills;
 mod laws;
+mod order;
 mod qscope;
 mod redrive;
 mod silences;
@@ -57,7 +58,7 @@ macro_rules! faults {
             use support::Version;
 
             use crate::ground::Kind;
-            use crate::{alarms, cuts, denials, kills, silences, some, tested, upheavals};
+            use crate::{alarms, cuts, denials, kills, order, silences, some, tested, upheavals};
 
             const ONE: [Kind; 2] = [Kind::$one, Kind::$other];
             const OTHER: [Kind; 2] = [Kind::$other, Kind::$one];
@@ -112,6 +113,16 @@ macro_rules! faults {
                         }
                     });
                     tokio::join!(alarms, silences);
+                })
+                .await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn a_captured_queue_keeps_its_order() {
+                tested(async {
+                    for kind in ONE {
+                        order::order(Version::$version, kind).await;
+                    }
                 })
                 .await;
             }
