@@ -1,15 +1,19 @@
 //! The broker is restarted at a random instant of a redrive, or the target is deleted when some of it has arrived.
 
+use std::time::Duration;
+
 use support::{Rabbit, Version, say};
 
 use crate::chance::{Chance, Form};
-use crate::ground::{Ground, Kind, SOURCE, TARGET, Tally};
+use crate::ground::{Ground, Kind, SOURCE, Slow, TARGET, Tally};
 use crate::laws::{self, Seen};
-use crate::qscope::Qscope;
+use crate::qscope::{Qscope, Run};
 use crate::redrive::{Pace, Resumed, go_on};
 
 /// The broker confirms what reaches a queue that is being deleted, and does not count it: a batch at most.
 const UNCOUNTED_MAX: u64 = 500;
+
+const TAKES: Duration = Duration::from_secs(6);
 
 /// `qscope jobs resolve` answers some hundreds at once.
 const ANSWERS_MAX: usize = 50;
@@ -25,8 +29,7 @@ pub(crate) async fn restarts(version: Version) {
         for _ in 0..form.upheavals {
             let were = ground.fill(form.messages, &mut chance).await;
             let qscope = ground.qscope();
-            let run = ground.redrive(&qscope);
-            tokio::time::sleep(pace.instant(&mut chance)).await;
+            let run = met_half_way(&ground, &qscope, &mut chance).await;
             let (ended, ()) = tokio::join!(run.end(), rabbit.restart());
             ground.hang_up();
             ground.reconnect().await;
@@ -37,6 +40,15 @@ pub(crate) async fn restarts(version: Version) {
         }
         say(&format!("{version:?} {kind:?}: {} restarts of the broker, {half_way} half way: {seen}", form.upheavals));
     }
+}
+
+/// A redrive of which some has arrived; the rest would take longer than a broker takes to stop.
+async fn met_half_way(ground: &Ground, qscope: &Qscope, chance: &mut Chance) -> Run {
+    let messages = Form::chosen().messages;
+    let slow = Slow::any(TAKES, chance);
+    let run = ground.redrive_slowly(qscope, messages, slow, &[]).await;
+    ground.arrive(chance.below(messages as u64 / 2)).await;
+    run
 }
 
 /// What had arrived goes with the target; everything else is in the source, and arrives once the target is there again.

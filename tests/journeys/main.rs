@@ -13,3 +13,4 @@ mod production;
 mod refused_look;
 mod sandbox;
 mod steps;
+mod together;

@@ -37,10 +37,8 @@ export class PaceDraft {
 		return this.#typed;
 	}
 
-	/** Unmarked, nobody can see which of them come back. */
 	change(part: Partial<Typed>): void {
-		const typed = { ...this.#typed, ...part };
-		this.#typed = typed.unmarked ? { ...typed, canary: false, watch: false } : typed;
+		this.#typed = { ...this.#typed, ...part };
 	}
 
 	/** `null`: none, or what is typed is none. */

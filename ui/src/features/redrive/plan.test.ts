@@ -143,13 +143,11 @@ test("the pace becomes part of the plan; what makes no sense makes none", async 
 	expect(draft.pace.wrong).toContain("rate");
 });
 
-test("unmarked, nothing is watched: nobody could see what comes back", () => {
+test("a watch is asked for in seconds, a day at most, also of what is unmarked", () => {
 	const pace = new PaceDraft();
-	pace.change({ canary: true, watch: true });
-	expect(pace.options).toMatchObject({ watchS: 60 });
-	pace.change({ unmarked: true });
-	expect(pace.options).toEqual({ perSecond: null, canary: null, watchS: null, unmarked: true });
-	pace.change({ unmarked: false, watch: true, watchS: "100000" });
+	pace.change({ watch: true, unmarked: true });
+	expect(pace.options).toEqual({ perSecond: null, canary: null, watchS: 60, unmarked: true });
+	pace.change({ watchS: "100000" });
 	expect(pace.wrong).toContain("1 day");
 });
 

@@ -75,6 +75,7 @@ export function jobCalls(world: World) {
 				found: 0,
 				scanned: 12,
 				of: 12,
+				nameless: 0,
 				notLooked: null,
 				cost: null,
 			};

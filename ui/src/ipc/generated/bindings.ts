@@ -184,6 +184,8 @@ export type BounceLook = {
 	/**  Messages that were looked at, of those that were ready. */
 	scanned: number,
 	of: number,
+	/**  Messages of the job that nobody would recognise: without a mark, and without a message id of their own. */
+	nameless: number,
 	/**  Why it was not looked at. */
 	notLooked: string | null,
 	/**  What looking would cost, where that is why. */

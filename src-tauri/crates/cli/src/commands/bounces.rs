@@ -102,6 +102,10 @@ fn refused(look: &BounceLook) -> Failure {
 fn words(look: &BounceLook) -> String {
     match &look.not_looked {
         Some(why) => format!("  {}: not looked at: {why}", look.queue),
+        None if look.nameless > 0 => format!(
+            "  {}: {} there, scanned {} of {}; {} of the job carry neither a mark nor a message id of their own",
+            look.queue, look.found, look.scanned, look.of, look.nameless
+        ),
         None => format!("  {}: {} there, scanned {} of {}", look.queue, look.found, look.scanned, look.of),
     }
 }

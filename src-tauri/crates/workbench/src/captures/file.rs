@@ -1,5 +1,6 @@
 //! The file of one capture: a narrow table for lists and sorting, a wide one with the bodies.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -208,6 +209,11 @@ pub(super) fn keys(connection: &Connection) -> rusqlite::Result<Vec<(u64, Messag
     let mut statement = connection.prepare("SELECT n, key FROM msg ORDER BY n")?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, parsed(&row.get::<_, String>(1)?)?)))?;
     rows.collect()
+}
+
+pub(super) fn message_ids(connection: &Connection) -> rusqlite::Result<BTreeMap<u64, String>> {
+    let mut statement = connection.prepare("SELECT n, message_id FROM msg WHERE message_id IS NOT NULL")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// How many messages, and how many of them exist nowhere else.

@@ -20,12 +20,13 @@ mod views;
 mod writer;
 mod xml;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use broker::{Message, MessageKey, QueueName, REDRIVE_HEADER, RedriveId};
+use broker::{Message, MessageKey, QueueName};
 use rusqlite::{Connection, Transaction};
 
 use crate::groups::Grouping;
@@ -155,17 +156,25 @@ impl Captures {
         self.read(id, file::keys).await
     }
 
-    /// The marks of redriven messages in it. No body is read.
-    pub(crate) async fn redrive_ids(&self, id: CaptureId) -> Result<Vec<RedriveId>> {
-        let read = |connection: &Connection| {
-            let mut ids = Vec::new();
+    /// What `wanted` finds in its messages, which come without their bodies.
+    pub(crate) async fn find<T: Send + 'static>(
+        &self,
+        id: CaptureId,
+        wanted: impl Fn(Message) -> Option<T> + Send + 'static,
+    ) -> Result<Vec<T>> {
+        let read = move |connection: &Connection| {
+            let mut found = Vec::new();
             for (n, _) in file::keys(connection)? {
-                let head = file::head(connection, n)?.map(|head| head.into_message(Vec::new()));
-                ids.extend(head.and_then(|head| head.headers.text(REDRIVE_HEADER)?.parse::<RedriveId>().ok()));
+                found.extend(file::head(connection, n)?.and_then(|head| wanted(head.into_message(Vec::new()))));
             }
-            Ok(ids)
+            Ok(found)
         };
         self.read(id, read).await
+    }
+
+    /// The ids that its messages were given by who sent them, by number.
+    pub(crate) async fn message_ids(&self, id: CaptureId) -> Result<BTreeMap<u64, String>> {
+        self.read(id, file::message_ids).await
     }
 
     /// Says of these messages whether they exist nowhere else. Synced when it answers.

@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use broker::{Depth, LookCost, Purpose, QueueName, RedriveId, Returning, Target};
+use broker::{Depth, LookCost, Purpose, QueueName, Returning, Target};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::planning::reading;
+use super::recovery::Sought;
 use super::starting::busy;
 use super::{DeedAsk, JobState, SendOptions, TargetChoice, lock, plan, words};
 use crate::connections::{LOOK_MESSAGES_MAX, Live};
@@ -50,6 +51,9 @@ pub struct BounceLook {
     pub scanned: u64,
     #[specta(type = u32)]
     pub of: u64,
+    /// Messages of the job that nobody would recognise: without a mark, and without a message id of their own.
+    #[specta(type = u32)]
+    pub nameless: u64,
     /// Why it was not looked at.
     pub not_looked: Option<String>,
     /// What looking would cost, where that is why.
@@ -110,16 +114,12 @@ impl Watches {
     }
 }
 
-/// Options that make sense together.
+/// Not longer than anybody watches.
 pub(super) fn check(options: &SendOptions) -> Result<()> {
-    let why = match options.watch_s {
-        Some(_) if options.unmarked => {
-            "without the header that marks them nobody can see which of them come back".into()
-        }
-        Some(seconds) if seconds > WATCH_S_MAX => format!("bounces are watched for {WATCH_S_MAX} seconds at most"),
-        _ => return Ok(()),
-    };
-    Err(Error::Invalid { why })
+    if options.watch_s.is_some_and(|seconds| seconds > WATCH_S_MAX) {
+        return Err(Error::Invalid { why: format!("bounces are watched for {WATCH_S_MAX} seconds at most") });
+    }
+    Ok(())
 }
 
 impl Workbench {
@@ -144,9 +144,9 @@ impl Workbench {
     /// The same in a capture, where a look was too dear to be made for this alone: how many of the job's messages are in it.
     pub async fn find_bounces(&self, job: JobId, capture: CaptureId) -> Result<u64> {
         let record = self.job_record(job).await?;
-        let ids = self.inner.captures.redrive_ids(capture).await?;
-        let ours: BTreeSet<_> =
-            ids.iter().filter(|id| id.job == record.id.uuid()).map(|RedriveId { n, .. }| *n).collect();
+        let recognising = self.recognising(&record).await?;
+        let ours = self.inner.captures.find(capture, move |message| recognising.number(job, &message)).await?;
+        let ours: BTreeSet<_> = ours.into_iter().collect();
         let found = self.inner.store.note_bounced(job, ours.into_iter().collect()).await?;
         self.tell(AppEvent::JobChanged { job });
         Ok(found)
@@ -158,9 +158,6 @@ impl Workbench {
         let Some(DeedAsk::Send { to: choice, options, .. }) = &record.ask else {
             return Err(invalid("it sent nothing that could come back"));
         };
-        if options.unmarked {
-            return Err(invalid("its messages carry no mark by which they could be recognised"));
-        }
         let live = self.live(record.profile)?;
         let to = options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))?;
         let mut queues = BTreeSet::new();
@@ -199,6 +196,7 @@ impl Workbench {
             found: 0,
             scanned: 0,
             of: depth.ready,
+            nameless: 0,
             not_looked: None,
             cost: None,
         };
@@ -213,9 +211,11 @@ impl Workbench {
             // What one lease holds another cannot see.
             return Ok(BounceLook { not_looked: Some("another job works on it".to_owned()), ..blank });
         }
-        let machine = self.count(record, live, queue, n, cost, stop).await?;
+        let recognising = self.recognising(record).await?;
+        let nameless = recognising.nameless;
+        let machine = self.count(record, live, Sought { queue, n, cost, recognising }, stop).await?;
         let found = self.inner.store.note_bounced(record.id, machine.ours().iter().copied().collect()).await?;
-        Ok(BounceLook { found, scanned: machine.read(), ..blank })
+        Ok(BounceLook { found, scanned: machine.read(), nameless, ..blank })
     }
 
     /// What has to be known before a job runs, to see after it what came back. `None`: nobody wants to.
@@ -313,10 +313,19 @@ impl Workbench {
             None => {
                 place.left = look.of;
                 self.tell(AppEvent::JobChanged { job: record.id });
-                Ok((look.scanned < look.of).then(|| format!("{} of {} were looked at", look.scanned, look.of)))
+                Ok(unseen(&look))
             }
             why => Ok(why),
         }
+    }
+}
+
+/// What a look did not see.
+fn unseen(look: &BounceLook) -> Option<String> {
+    match (look.scanned < look.of, look.nameless) {
+        (true, _) => Some(format!("{} of {} were looked at", look.scanned, look.of)),
+        (false, 0) => None,
+        (false, nameless) => Some(format!("{nameless} carry neither a mark nor a message id of their own")),
     }
 }
 

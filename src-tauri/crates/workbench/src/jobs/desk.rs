@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use broker::{
     Error as BrokerError, ErrorKind, Lease, LeaseKey, Leased, LookCost, Message, MessageKey, Name, ORIGIN_HEADER,
-    Order, Outgoing, Publisher, QueueName, REDRIVE_HEADER, RedriveId, Table, Target, Value,
+    Order, Outgoing, Publisher, QueueName, RedriveId, Table, Target, Value,
 };
 use tokio::sync::OnceCell;
 
 use super::machine::{LeaseNo, Seen, ToPublish, Trouble, Way};
+use super::recognising::Recognising;
 use super::{SendOptions, TargetChoice, drafting, lock};
 use crate::captures::{CaptureWriter, Captures};
 use crate::connections::Live;
@@ -50,6 +51,8 @@ pub(super) struct Desk {
     pub(super) accepted: Option<LookCost>,
     /// Where messages are sent; `None`: where they came from.
     pub(super) to: Option<Live>,
+    /// How messages that were sent before are recognised.
+    pub(super) recognising: Recognising,
     /// Where each message goes, for rows that do not say.
     pub(super) choice: Option<TargetChoice>,
     pub(super) options: SendOptions,
@@ -122,7 +125,7 @@ impl Desk {
             key: leased.key.clone(),
             may_return: leased.may_return,
             body_bytes: leased.message.body.len() as u64,
-            ours: self.own_number(&leased.message),
+            ours: self.recognising.number(self.job, &leased.message),
             way: self.way(&leased.message),
         };
         let body = Body { key: leased.key, message: leased.message.into() };
@@ -137,11 +140,6 @@ impl Desk {
             Ok(target) => Way::To(target),
             Err(why) => Way::Stays(why),
         })
-    }
-
-    fn own_number(&self, message: &Message) -> Option<u64> {
-        let id: RedriveId = message.headers.text(REDRIVE_HEADER)?.parse().ok()?;
-        (id.job == self.job.uuid()).then_some(id.n)
     }
 
     /// The message as it is sent, with what was left out of it kept where that is wanted. The inner error: why it cannot be

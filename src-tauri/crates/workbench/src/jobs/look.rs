@@ -168,6 +168,7 @@ fn record_of_look(live: &Live, queue: &QueueName, capture: CaptureId, cost: &Loo
         ask: None,
         unlisted: 0,
         several_leases: false,
+        canary_seen: false,
     }
 }
 

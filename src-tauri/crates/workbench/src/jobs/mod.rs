@@ -14,6 +14,7 @@ mod machine;
 mod plan;
 mod planning;
 mod reckoning;
+mod recognising;
 mod recovery;
 mod resuming;
 pub(crate) mod row;

@@ -136,7 +136,7 @@ impl Workbench {
         view.duplicates = duplicates(&entries);
         view.takes_s = options.per_second.map(|rate| will_act.div_ceil(u64::from(rate.max(1))));
         view.warnings = view.cost.as_ref().map(|cost| plan::warnings(deed, cost, guarded)).unwrap_or_default();
-        view.warnings.extend(edited(&options));
+        view.warnings.extend(edited(&options).into_iter().chain(unmarked(&options)));
         view.stripped = gathered.stripped();
         view.removes_original = takes_from_queue;
         view.queue = takes_from_queue.then(|| record.queue.clone());
@@ -204,7 +204,7 @@ impl Workbench {
         view.writes_locked = self.is_locked(live, &to_live, deed);
         view.typed = plan::needs_typing(&[&live.profile, &to_live.profile], deed, n, queue, view.cost.as_ref());
         view.takes_s = options.per_second.map(|rate| n.div_ceil(u64::from(rate.max(1))));
-        view.warnings.extend(edited(options));
+        view.warnings.extend(edited(options).into_iter().chain(unmarked(options)));
         if let Err(why) = &lines {
             view.blocked.get_or_insert_with(|| why.clone());
         }
@@ -413,6 +413,13 @@ fn edited(options: &SendOptions) -> Option<String> {
     Some(format!(
         "Each is edited in {steps} before it is sent; what cannot be edited so stays. Our copies are not edited."
     ))
+}
+
+fn unmarked(options: &SendOptions) -> Option<String> {
+    options.unmarked.then(|| {
+        "They carry no mark: one that comes back is recognised by its message id if no other has it, and else not."
+            .to_owned()
+    })
 }
 
 /// How many are equal to one that comes before them.

@@ -13,6 +13,7 @@ use super::ending::{RunEnd, planned_by_rule};
 use super::machine::{Halt, Limits, Machine, Quest, ReadOut, Work};
 use super::planning::reading;
 use super::reckoning::{self, Ends, Sight};
+use super::recognising::Recognising;
 use super::row::{Errand, Row};
 use super::running::desk_of;
 use super::starting::busy;
@@ -67,7 +68,7 @@ impl Workbench {
         let open = |row: &Row| row.state.is_under_way() || row.is_open();
         let source = match &record.queue {
             Some(queue) if rows.iter().any(|row| open(row) && row.errand.starts_in_queue()) => {
-                self.look_for(record, live, queue, Look::Source).await
+                self.look_for(record, live, queue, Look::Source, Recognising::default()).await
             }
             _ => Sight::Not { why: "no queue was read".to_owned() },
         };
@@ -77,7 +78,10 @@ impl Workbench {
         let mut targets = BTreeMap::new();
         for queue in target_queues(&rows, source_name) {
             let sight = match elsewhere.map(|profile| self.live(profile)).transpose() {
-                Ok(to) => self.look_for(record, to.as_ref().unwrap_or(live), &queue, Look::Target).await,
+                Ok(to) => {
+                    let to = to.as_ref().unwrap_or(live);
+                    self.look_for(record, to, &queue, Look::Target, Recognising::default()).await
+                }
                 Err(_) => Sight::Not { why: "the connection that it was sent to is not open".to_owned() },
             };
             targets.insert(queue, sight);
@@ -141,7 +145,11 @@ impl Workbench {
     pub(super) async fn count_bounces(&self, record: &JobRecord) -> Result<u64, String> {
         let queue = record.queue.as_ref().ok_or("no queue was read")?;
         let live = self.live(record.profile).map_err(|error| error.to_string())?;
-        match self.look_for(record, &live, queue, Look::Source).await {
+        let recognising = self.recognising(record).await.map_err(|error| error.to_string())?;
+        if recognising.nameless > 0 {
+            return Err(format!("{} carry neither a mark nor a message id of their own", recognising.nameless));
+        }
+        match self.look_for(record, &live, queue, Look::Source, recognising).await {
             Sight::Whole { ours, .. } => {
                 let noted = self.inner.store.note_bounced(record.id, ours.into_iter().collect()).await;
                 noted.map_err(|error| error.to_string())
@@ -151,14 +159,28 @@ impl Workbench {
     }
 
     /// Counts what is in a queue, where that is harmless.
-    async fn look_for(&self, record: &JobRecord, live: &Live, queue: &QueueName, look: Look) -> Sight {
-        match self.try_to_look_for(record, live, queue, look).await {
+    async fn look_for(
+        &self,
+        record: &JobRecord,
+        live: &Live,
+        queue: &QueueName,
+        look: Look,
+        recognising: Recognising,
+    ) -> Sight {
+        match self.try_to_look_for(record, live, queue, look, recognising).await {
             Ok(sight) => sight,
             Err(error) => Sight::Not { why: error.to_string() },
         }
     }
 
-    async fn try_to_look_for(&self, record: &JobRecord, live: &Live, queue: &QueueName, look: Look) -> Result<Sight> {
+    async fn try_to_look_for(
+        &self,
+        record: &JobRecord,
+        live: &Live,
+        queue: &QueueName,
+        look: Look,
+        recognising: Recognising,
+    ) -> Result<Sight> {
         still(live, queue).await?;
         let (facts, depth) = self.facts_of(live, queue).await?;
         let n = depth.ready.clamp(1, LOOK_MESSAGES_MAX);
@@ -171,7 +193,8 @@ impl Workbench {
         if depth.ready == 0 {
             return Ok(Sight::Whole { tally: Default::default(), ours: BTreeSet::new(), undisturbed, keeps });
         }
-        let machine = self.count(record, live, queue, n, cost, &CancellationToken::new()).await?;
+        let sought = Sought { queue, n, cost, recognising };
+        let machine = self.count(record, live, sought, &CancellationToken::new()).await?;
         let whole =
             machine.halt().is_none() && machine.read_out() != Some(ReadOut::MayNotReturn) && machine.read() >= n;
         if !whole && machine.read_out() != Some(ReadOut::Empty) {
@@ -180,16 +203,15 @@ impl Workbench {
         Ok(Sight::Whole { tally: machine.tally().clone(), ours: machine.ours().clone(), undisturbed, keeps })
     }
 
-    /// Counts the first `n` of a queue.
+    /// Counts the first messages of a queue.
     pub(super) async fn count(
         &self,
         record: &JobRecord,
         live: &Live,
-        queue: &QueueName,
-        n: u64,
-        cost: LookCost,
+        sought: Sought<'_>,
         stop: &CancellationToken,
     ) -> Result<Machine> {
+        let Sought { queue, n, cost, recognising } = sought;
         let next_n = self.inner.store.last_n(record.id).await? + 1;
         // What may not go back is copied before it is put back.
         let writer = match (record.capture, plan::limits(Some(&cost)).1) {
@@ -197,7 +219,7 @@ impl Workbench {
             _ => None,
         };
         let mut desk = desk_of(self, record, Some(live.clone()), writer);
-        (desk.source, desk.accepted) = (Some(queue.clone()), Some(cost));
+        (desk.source, desk.accepted, desk.recognising) = (Some(queue.clone()), Some(cost), recognising);
         let desk = Arc::new(desk);
         let machine = Machine::new(Work {
             quest: Quest::Count { n },
@@ -216,6 +238,15 @@ impl Workbench {
         }
         ran
     }
+}
+
+/// The first `n` of a queue, and how a job's messages are recognised among them.
+#[derive(Debug)]
+pub(super) struct Sought<'a> {
+    pub(super) queue: &'a QueueName,
+    pub(super) n: u64,
+    pub(super) cost: LookCost,
+    pub(super) recognising: Recognising,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,7 +76,9 @@ impl Workbench {
         self.note(note.outcome(Outcome::Done, format!("job {} goes on", record.number))).await?;
         let live = Some(live);
         let everything = resume == Resume::All;
-        drop(self.undertake(Undertaking { record, owner, live, to, writer, work, canary: None, everything }));
+        // One that nobody watched to its end is sent anew.
+        let canary = options.canary.filter(|_| everything && !record.canary_seen);
+        drop(self.undertake(Undertaking { record, owner, live, to, writer, work, canary, everything }));
         Ok(())
     }
 

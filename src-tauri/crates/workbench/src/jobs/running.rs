@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::desk::Desk;
 use super::ending::{RunEnd, planned_by_rule};
 use super::machine::{Machine, Quest, Work};
+use super::recognising::Recognising;
 use super::{Canary, Deed, DeedAsk, MessageState, Owner, Wish, driver, plan};
 use crate::captures::CaptureWriter;
 use crate::connections::Live;
@@ -199,7 +200,11 @@ impl Workbench {
             () = tokio::time::sleep(Duration::from_secs(canary.wait_s.into())) => {}
             () = stop.cancelled() => return Some("stopped while the canary was watched".to_owned()),
         }
-        match self.count_bounces(record).await {
+        let came_back = self.count_bounces(record).await;
+        if let Err(error) = self.inner.store.note_canary_seen(record.id).await {
+            return Some(format!("what came of the canary cannot be written down: {error}"));
+        }
+        match came_back {
             Ok(bounced) if bounced > u64::from(canary.bounces_max) => {
                 Some(format!("{bounced} of the first {} came back", canary.messages))
             }
@@ -320,6 +325,7 @@ pub(super) fn desk_of(
         live,
         to: None,
         choice,
+        recognising: Recognising::default(),
         editor: tokio::sync::Mutex::new(None),
         options: record.ask.as_ref().map(DeedAsk::options).unwrap_or_default(),
         store: workbench.inner.store.clone(),

@@ -192,6 +192,7 @@ fn record_of(plan: &Plan, live: Option<&Live>, id: JobId, capture: Option<Captur
         ask: Some(ask),
         unlisted: 0,
         several_leases: false,
+        canary_seen: false,
     }
 }
 

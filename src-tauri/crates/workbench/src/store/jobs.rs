@@ -113,6 +113,10 @@ DROP INDEX job_row_outstanding;
 CREATE UNIQUE INDEX job_row_outstanding ON job_row (place, key, twin) WHERE outstanding = 1;
 CREATE INDEX job_row_astray ON job_row (job, n) WHERE astray = 1;
 ",
+    "
+-- The canary was watched to its end, and its user was told what came of it.
+ALTER TABLE job ADD COLUMN canary_seen INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// A job as the journal keeps it.
@@ -147,6 +151,8 @@ pub(crate) struct JobRecord {
     pub(crate) unlisted: u64,
     /// It held messages in more than one lease. Kept by [`Store::note_several_leases`].
     pub(crate) several_leases: bool,
+    /// What came of its canary is known. Kept by [`Store::note_canary_seen`].
+    pub(crate) canary_seen: bool,
 }
 
 /// A value as JSON text, for a column.
@@ -221,6 +227,7 @@ impl JobRecord {
             ask: value(row, "ask")?,
             unlisted: row.get("unlisted")?,
             several_leases: row.get("several_leases")?,
+            canary_seen: row.get("canary_seen")?,
         })
     }
 
@@ -365,11 +372,16 @@ impl Store {
 
     /// The job is about to hold messages in a second lease.
     pub(crate) async fn note_several_leases(&self, id: JobId) -> Result<()> {
-        self.write(move |transaction| {
-            transaction.execute("UPDATE job SET several_leases = 1 WHERE id = ?1", [id.to_string()])?;
-            Ok(())
-        })
-        .await
+        self.note("UPDATE job SET several_leases = 1 WHERE id = ?1", id).await
+    }
+
+    /// What came of the job's canary is about to be told.
+    pub(crate) async fn note_canary_seen(&self, id: JobId) -> Result<()> {
+        self.note("UPDATE job SET canary_seen = 1 WHERE id = ?1", id).await
+    }
+
+    async fn note(&self, sql: &'static str, id: JobId) -> Result<()> {
+        self.write(move |transaction| transaction.execute(sql, [id.to_string()]).map(drop)).await
     }
 
     /// So many messages were done with without a row each.

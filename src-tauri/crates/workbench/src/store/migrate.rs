@@ -25,8 +25,9 @@ const OPENING: &str = "open the store";
 /// Every migration, in the order in which they were released: only ever appended to.
 fn migrations() -> Vec<&'static str> {
     let first = [profiles::MIGRATIONS[0], captures::MIGRATIONS[0], activity::MIGRATIONS[0]];
+    let (jobs, more) = jobs::MIGRATIONS.split_at(3);
     let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0], plans::MIGRATIONS[0], settings::MIGRATIONS[0]];
-    first.into_iter().chain(jobs::MIGRATIONS.iter().copied()).chain(then).collect()
+    first.iter().chain(jobs).chain(&then).chain(more).copied().collect()
 }
 
 /// Makes the database ready: its path, and the lock to hold while it is open.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use broker::Target;
+use broker::{Message, REDRIVE_HEADER, RedriveId, Target, Value, property};
 use sandbox::{ExchangeKind, QueueSetup, Returns};
 
 use super::ground::{Ground, first};
-use crate::{DeedAsk, Error, JobId, JobState, JobView, SendOptions, Sending, TargetChoice};
+use crate::{Canary, DeedAsk, Error, JobId, JobState, JobView, SendOptions, Sending, TargetChoice};
 
 /// What is sent to `failing` dies there when its time comes, and arrives in that queue.
 fn fails_into(ground: &Ground, queue: &str) {
@@ -105,17 +105,58 @@ async fn what_cannot_come_back_or_be_recognised_is_not_looked_for() {
     let refused = ground.workbench.look_for_bounces(discarded.id).await.unwrap_err();
     assert!(refused.to_string().contains("sent nothing"), "{refused}");
 
-    let work = TargetChoice::Place { target: Target::Queue { queue: "work".into() } };
-    let unmarked = SendOptions { unmarked: true, ..SendOptions::default() };
-    let moved = job(&ground, first(Sending::Move, "dead", Some(1), work.clone(), unmarked.clone())).await;
+    fails_into(&ground, "dead");
+    let moved = job(&ground, unmarked(None)).await;
+    everything_dies(&ground);
     let refused = ground.workbench.look_for_bounces(moved.id).await.unwrap_err();
-    assert!(refused.to_string().contains("no mark"), "{refused}");
-    for options in
-        [SendOptions { watch_s: Some(1), ..unmarked }, SendOptions { watch_s: Some(90_000), ..SendOptions::default() }]
-    {
-        let ask = first(Sending::Move, "dead", Some(1), work.clone(), options);
-        let refused = ground.workbench.make_plan(ground.profile, ask).await;
-        assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+    assert!(refused.to_string().contains("no mark, and no message id"), "{refused}");
+    let ask = sent(Sending::Move, None, Some(90_000));
+    let refused = ground.workbench.make_plan(ground.profile, ask).await;
+    assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
+}
+
+/// Lays one out that was given this id by who sent it.
+fn lay_with_id(ground: &Ground, id: &str, body: &str) {
+    let mut message = Message { body: body.as_bytes().to_vec(), ..Message::default() };
+    if !id.is_empty() {
+        message.properties.set(property::MESSAGE_ID, Value::from(id));
+    }
+    ground.sandbox.publish_raw(&Target::Queue { queue: "dead".into() }, message);
+}
+
+fn unmarked(canary: Option<Canary>) -> DeedAsk {
+    let to = TargetChoice::Place { target: Target::Queue { queue: "failing".into() } };
+    first(Sending::Move, "dead", None, to, SendOptions { unmarked: true, canary, ..SendOptions::default() })
+}
+
+#[tokio::test]
+async fn unmarked_ones_are_recognised_by_ids_that_no_other_has() {
+    let ground = Ground::new().await;
+    fails_into(&ground, "dead");
+    for (id, body) in [("a", "1"), ("b", "2"), ("twice", "3"), ("twice", "4")] {
+        lay_with_id(&ground, id, body);
+    }
+    let job = job(&ground, unmarked(None)).await;
+    lay_with_id(&ground, "another", "5");
+    everything_dies(&ground);
+    let found = ground.workbench.look_for_bounces(job.id).await.unwrap();
+    let look = &found.looks[0];
+    assert_eq!((found.bounced, look.found, look.nameless, look.scanned), (2, 2, 2, 5), "{look:?}");
+    let token = tokio_util::sync::CancellationToken::new();
+    let peek = ground.workbench.peek_queue(ground.profile, "dead".into(), 10, None, token, |_| {});
+    let capture = Box::pin(peek).await.unwrap().capture;
+    assert_eq!(ground.workbench.find_bounces(job.id, capture).await.unwrap(), 2, "in a capture too");
+}
+
+#[tokio::test]
+async fn a_canary_that_nobody_would_recognise_lets_nothing_follow() {
+    for (ids, sent) in [(["a", "b", "c"], 3), (["", "b", "c"], 1)] {
+        let ground = Ground::new().await;
+        fails_into(&ground, "dead");
+        ids.iter().zip(["1", "2", "3"]).for_each(|(id, body)| lay_with_id(&ground, id, body));
+        let canary = Canary { messages: 1, wait_s: 0, bounces_max: 0 };
+        let job = ground.run(ground.plan(unmarked(Some(canary))).await).await;
+        assert_eq!(job.counts.done, sent, "{ids:?}: {}", job.outcome);
     }
 }
 
@@ -204,7 +245,8 @@ async fn what_a_job_put_back_itself_did_not_come_back() {
     let redriven = ground.run(ground.plan_redrive(looked, vec![2]).await).await;
     assert_eq!(redriven.counts.done, 1, "{}", redriven.outcome);
     let copies = job(&ground, careful()).await.capture.unwrap();
-    let marks = ground.workbench.inner.captures.redrive_ids(copies).await.unwrap();
+    let mark = |message: Message| message.headers.text(REDRIVE_HEADER)?.parse::<RedriveId>().ok();
+    let marks = ground.workbench.inner.captures.find(copies, mark).await.unwrap();
     assert!(marks.iter().any(|mark| mark.job == redriven.id.uuid()), "what it met on its way is marked: {marks:?}");
     assert_eq!(ground.workbench.find_bounces(redriven.id, copies).await.unwrap(), 0, "that one was never sent");
 }

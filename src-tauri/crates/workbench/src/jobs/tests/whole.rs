@@ -333,6 +333,9 @@ async fn a_canary_that_comes_back_stops_the_rest() {
     let only = RowFilter::In { state: MessageState::NotStarted };
     let page = ground.workbench.job_rows(job.id, JobRowAsk { only, ..ask }).await.unwrap();
     assert!(page.total >= page.rows.len() as u32 && page.rows.iter().all(|row| !row.bounced), "{page:?}");
+    ground.workbench.resume_job(job.id, Resume::All).await.unwrap();
+    let job = ground.ended(job.id).await;
+    assert_eq!((job.counts.done, job.counts.not_started), (30, 0), "who saw it and goes on means it: {}", job.outcome);
 }
 
 #[tokio::test]
@@ -347,6 +350,28 @@ async fn a_canary_that_stays_away_lets_the_rest_go() {
     let options = SendOptions { canary, ..SendOptions::default() };
     let job = ground.run(ground.plan(DeedAsk::Send { deed, from, to, options }).await).await;
     assert_eq!((job.state, job.counts.done), (JobState::Finished, 30), "{}", job.outcome);
+    ground.assert_each_once(30);
+}
+
+#[tokio::test]
+async fn a_canary_that_nobody_watched_to_its_end_is_sent_again() {
+    let ground = Ground::new().await;
+    ground.lay(30, 0);
+    let canary = Some(Canary { messages: 5, wait_s: 600, bounces_max: 0 });
+    let options = SendOptions { canary, ..SendOptions::default() };
+    let plan = ground.plan(first(Sending::Move, "dead", None, to("work"), options)).await;
+    let job = ground.workbench.start_plan(plan.id, plan.typed).await.unwrap();
+    for sent in [5, 10, 15] {
+        while ground.sandbox.ready("work").len() < sent {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        ground.workbench.pause_job(job).await.unwrap();
+        let view = ground.ended(job).await;
+        assert_eq!((view.state, view.counts.done), (JobState::Paused, sent as u64), "{}", view.outcome);
+        ground.workbench.resume_job(job, Resume::All).await.unwrap();
+    }
+    ground.workbench.stop_job(job).await.unwrap();
+    ground.ended(job).await;
     ground.assert_each_once(30);
 }
 

@@ -311,6 +311,17 @@ impl Store {
         self.numbers(job, "stored IS NOT NULL AND chosen = 1 AND state = 'done'").await
     }
 
+    /// The messages that were sent, and have copies: their numbers and those of the copies.
+    pub(crate) async fn sent_and_stored(&self, job: JobId) -> Result<Vec<(u64, u64)>> {
+        self.read(move |connection| {
+            let number = number_of(connection, job)?.job;
+            let sql =
+                "SELECT n, stored FROM job_row WHERE job = ?1 AND stored IS NOT NULL AND chosen = 1 AND state = 'done'";
+            connection.prepare_cached(sql)?.query_map([number], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+        .await
+    }
+
     async fn numbers(&self, job: JobId, which: &'static str) -> Result<Vec<u64>> {
         self.read(move |connection| {
             let number = number_of(connection, job)?.job;
