@@ -34,11 +34,34 @@ pub(super) fn limits(cost: Option<&LookCost>) -> (Limits, bool) {
 
 /// The limits at that rate: what is held waits for its turn, so no more is held than is soon sent.
 pub(super) fn paced(limits: Limits, per_second: Option<u32>) -> Limits {
+    let slow = slowed(limits, per_second);
+    let held = per_second.map_or(u64::MAX, |_| 2 * slow.batch_messages_max as u64);
+    Limits { hold_messages_max: slow.hold_messages_max.min(held), ..slow }
+}
+
+/// The limits for so many chosen ones, which may lie behind any number of others, at that rate. Each lease has a connection
+/// of its own, so the fewer are chosen the more one of them holds: removing one of `n` takes the broker some `n` steps.
+pub(super) fn picking(limits: Limits, chosen: u64, per_second: Option<u32>) -> Limits {
+    let slow = slowed(limits, per_second);
+    if limits != Limits::BROAD {
+        return slow;
+    }
+    let reach = limits.hold_messages_max * limits.leases_max as u64;
+    let held = (STEPS_MAX / chosen.max(1)).clamp(limits.hold_messages_max, PICK_HOLD_MAX);
+    let leases_max = usize::try_from(reach.div_ceil(held)).unwrap_or(usize::MAX);
+    Limits { hold_messages_max: held, leases_max, ..slow }
+}
+
+fn slowed(limits: Limits, per_second: Option<u32>) -> Limits {
     let Some(rate) = per_second else { return limits };
     let batch = usize::try_from(rate / BATCHES_PER_SECOND).unwrap_or(usize::MAX).clamp(1, limits.batch_messages_max);
-    let hold_messages_max = limits.hold_messages_max.min(2 * batch as u64);
-    Limits { batch_messages_max: batch, batches_in_flight_max: 1, hold_messages_max, ..limits }
+    Limits { batch_messages_max: batch, batches_in_flight_max: 1, ..limits }
 }
+
+/// Steps that a broker may take for all removals of a job.
+const STEPS_MAX: u64 = 25_000_000;
+/// What one hold of chosen ones and others is at most.
+const PICK_HOLD_MAX: u64 = 50_000;
 
 /// Smooth enough for consumers, and coarse enough for the journal.
 const BATCHES_PER_SECOND: u32 = 4;

@@ -125,7 +125,11 @@ impl Workbench {
         let rate = record.ask.as_ref().and_then(|ask| ask.options().per_second);
         // A number is left out: a message that is new may be taken for one that is left, and then gets no row.
         let next_n = store.last_n(record.id).await? + 1 + u64::from(!leave.is_empty());
-        Ok(Some(Work { quest, rows, next_n, leave, taken, wary, limits: plan::paced(limits, rate) }))
+        let limits = match quest {
+            Quest::Rows => plan::picking(limits, rows.len() as u64, rate),
+            _ => plan::paced(limits, rate),
+        };
+        Ok(Some(Work { quest, rows, next_n, leave, taken, wary, limits }))
     }
 }
 

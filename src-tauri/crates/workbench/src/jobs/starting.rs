@@ -211,7 +211,10 @@ fn work_of(plan: &Plan) -> Work {
     let SendOptions { per_second, .. } = plan.ask.options();
     let planned = plan.entries.iter().map(|entry| &entry.row).filter(|row| row.state == MessageState::Planned);
     let next_n = plan.entries.len() as u64 + 1;
-    let limits = plan::paced(limits, per_second);
+    let limits = match quest {
+        Quest::Rows => plan::picking(limits, plan.view.will_act, per_second),
+        _ => plan::paced(limits, per_second),
+    };
     let (leave, taken) = (HashMap::new(), HashMap::new());
     Work { quest, rows: planned.cloned().collect(), next_n, leave, taken, wary, limits }
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::ground::{Ground, redrive};
 use crate::{
     Act, ActivityAsk, Deed, DeedAsk, Environment, Error, JobRowAsk, JobState, MessageState, Outcome, RefusedCode,
-    RowFilter, TargetChoice,
+    RowFilter, SendOptions, TargetChoice,
 };
 
 async fn logged(ground: &Ground) -> Vec<(Act, Outcome)> {
@@ -276,4 +276,18 @@ async fn a_plan_that_no_longer_fits_is_not_started() {
     let refused = ground.workbench.start_plan(plan.id, None).await.unwrap_err();
     assert!(matches!(refused, Error::Refused { code: RefusedCode::PlanOutdated, .. }), "{refused}");
     assert_eq!(ground.sandbox.ready("dead").len(), 1, "nothing was touched");
+}
+
+#[tokio::test]
+async fn what_lies_deep_is_reached_at_any_rate() {
+    let ground = Ground::new().await;
+    ground.lay(600, 0);
+    let capture = ground.peek(600).await.capture;
+    let DeedAsk::Send { deed, from, to, .. } = redrive(capture, vec![1, 590, 591], TargetChoice::FailedIn) else {
+        unreachable!("it is a sending")
+    };
+    let options = SendOptions { per_second: Some(4), ..SendOptions::default() };
+    let job = ground.run(ground.plan(DeedAsk::Send { deed, from, to, options }).await).await;
+    assert_eq!((job.state, job.counts.done), (JobState::Finished, 3), "{}", job.outcome);
+    ground.assert_each_once(600);
 }
