@@ -91,6 +91,7 @@ macro_rules! contract {
             the_rest_of_a_pick_keeps_its_order,
             what_is_not_held_cannot_be_removed,
             a_drain_goes_on_when_it_gets_room,
+            a_pick_goes_on_when_it_gets_room,
             take_all_leaves_nothing,
             taking_some_leaves_the_rest_untouched,
         );

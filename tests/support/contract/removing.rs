@@ -103,6 +103,37 @@ pub async fn a_drain_goes_on_when_it_gets_room(fixture: &impl Fixture) {
     }
 }
 
+/// Its batches are removed while the rest is still to be found.
+pub async fn a_pick_goes_on_when_it_gets_room(fixture: &impl Fixture) {
+    for kind in fixture.kinds() {
+        let queue = format!("picked on {kind}");
+        let mut bodies = numbered(23);
+        fixture.declare(&queue, kind).await;
+        fixture.fill(&queue, &bodies).await;
+        let others = ["m03", "m11", "m20"];
+        let look = lease(fixture, ask(&queue, Purpose::Look { n: 23 })).await;
+        let mut wanted = read(&look, 100).await;
+        close(&look).await;
+        wanted.retain(|one| !others.iter().any(|other| one.message.body == other.as_bytes()));
+        let keys: Vec<_> = wanted.iter().map(|one| Picked { key: one.key.clone(), twins: 1 }).collect();
+        let mut pick = ask(&queue, Purpose::Pick { keys: keys.clone() });
+        pick.hold = Hold { messages_max: 5, ..ROOMY };
+        let lease = lease(fixture, pick).await;
+        let mut seen = Vec::new();
+        while seen.len() < wanted.len() {
+            let mut held = read(&lease, 100).await;
+            assert!(!held.is_empty(), "{} of {} were found ({kind})", seen.len(), wanted.len());
+            held.retain(|one| keys.iter().any(|picked| picked.key == one.key));
+            seen.extend(texts(&held));
+            assert_eq!(remove(&lease, &held).await, vec![RemoveOutcome::Removed; held.len()]);
+        }
+        assert_eq!(close(&lease).await.messages, 3, "the others were held on the way ({kind})");
+        bodies.retain(|body| !others.contains(&body.as_str()));
+        assert_eq!(seen, bodies, "all of them, in order ({kind})");
+        holds_exactly(fixture, &queue, &strings(&others)).await;
+    }
+}
+
 pub async fn take_all_leaves_nothing(fixture: &impl Fixture) {
     for kind in fixture.kinds() {
         let queue = format!("taken {kind}");

@@ -379,7 +379,8 @@ impl Holding {
         if tags.is_empty() {
             return Ok(());
         }
-        if self.terms.gives_back() {
+        // A pick that has not seen all goes on: what it removes makes room for more.
+        if self.terms.gives_back() && self.picks.is_empty() {
             self.enough = true;
             self.cancel().await?;
         } else if self.would_overshoot(tags) {

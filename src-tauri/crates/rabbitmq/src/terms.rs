@@ -41,7 +41,7 @@ impl Terms {
         }
     }
 
-    /// What is not removed is given back, so nothing more may come once something is removed.
+    /// What is not removed is given back, so nothing more than was asked for may come once something is removed.
     pub(crate) fn gives_back(&self) -> bool {
         matches!(self.purpose, Purpose::Look { .. } | Purpose::Pick { .. })
     }
