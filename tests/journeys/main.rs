@@ -1,6 +1,7 @@
 //! Whole stories in the real window, on real brokers, as a user lives them. Each leaves a picture of every screen that it
 //! passes under `target/screens/`.
 
+mod canary;
 mod crash;
 mod first_dead_letter;
 mod hostile;

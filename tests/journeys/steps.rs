@@ -108,3 +108,21 @@ pub(crate) async fn ready_becomes(window: &Window, queue: &str, ready: u32) {
     let shown = format!("{cells}.some((cell) => plain(cell.innerText) === '{ready}')");
     window.until(&format!("`{queue}` shows {ready} ready"), &shown).await;
 }
+
+/// Chooses from a list that opens, which WebDriver does not open.
+pub(crate) async fn choose(window: &Window, label: &str, option: &str) {
+    let is_there = format!("finders.field({})", serde_json::json!(label));
+    window.until(&format!("`{label}` is there"), &is_there).await;
+    let script = "const [label, option] = arguments;
+        const list = [...document.querySelectorAll('select')].findLast((one) => one.ariaLabel === label);
+        list.value = [...list.options].find((one) => one.label === option).value;
+        list.dispatchEvent(new Event('change', { bubbles: true }));";
+    window.run(script, &[label.into(), option.into()]).await;
+}
+
+/// Reads the only dead-letter queue of the inbox once more.
+pub(crate) async fn read_again(window: &Window) {
+    window.press("What was read").await;
+    window.press("Read again").await;
+    window.press("What was read").await;
+}

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
@@ -43,6 +44,21 @@ pub struct Taken {
 }
 
 impl Taken {
+    pub(crate) fn of(delivery: &Delivery) -> Self {
+        Self {
+            body: delivery.data.clone(),
+            properties: delivery.properties.clone(),
+            exchange: delivery.exchange.to_string(),
+            key: delivery.routing_key.to_string(),
+            redelivered: delivery.redelivered,
+        }
+    }
+
+    /// Its message id, empty where it has none.
+    pub fn id(&self) -> String {
+        self.properties.message_id().as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default()
+    }
+
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&AMQPValue> {
         self.properties.headers().as_ref()?.inner().get(name)
@@ -248,13 +264,7 @@ impl Client {
         let delivery = call(&format!("get from `{queue}`"), got).await?.delivery;
         let handled = call("ack", delivery.acker.ack(BasicAckOptions::default())).await;
         assert!(handled, "the witness lost its channel");
-        Some(Taken {
-            body: delivery.data,
-            properties: delivery.properties,
-            exchange: delivery.exchange.to_string(),
-            key: delivery.routing_key.to_string(),
-            redelivered: delivery.redelivered,
-        })
+        Some(Taken::of(&delivery))
     }
 
     /// The bodies of everything that is ready, as text, taken out for good.

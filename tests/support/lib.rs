@@ -12,6 +12,7 @@ pub mod rabbit;
 pub mod tls;
 pub mod vhost;
 pub mod window;
+pub mod worker;
 
 use std::io::Write;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use proxy::{Direction, Proxy};
 pub use rabbit::{Rabbit, Version};
 pub use tls::Authority;
 pub use vhost::Vhost;
+pub use worker::Worker;
 
 /// How long a test waits for what should come soon.
 pub const SOON: Duration = Duration::from_secs(15);
