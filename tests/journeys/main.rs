@@ -15,3 +15,4 @@ mod refused_look;
 mod sandbox;
 mod steps;
 mod together;
+mod unroutable;
