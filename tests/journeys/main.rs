@@ -15,4 +15,5 @@ mod refused_look;
 mod sandbox;
 mod steps;
 mod together;
+mod undo;
 mod unroutable;

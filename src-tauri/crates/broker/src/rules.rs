@@ -32,6 +32,12 @@ pub trait Rules: Debug + Send + Sync {
     /// What is sent, and what is left out because it would mislead the broker there.
     fn prepare(&self, message: &Message, target: &Target) -> Prepared;
 
+    /// The same for a message that goes back into the queue it was removed from: what tells of its deaths stays with it,
+    /// where the broker can take that from us.
+    fn put_back(&self, message: &Message, target: &Target) -> Prepared {
+        self.prepare(message, target)
+    }
+
     /// What identifies the message in its queue.
     fn key(&self, message: &Message) -> MessageKey;
 

@@ -42,6 +42,10 @@ impl Rules for RabbitRules {
         prepare::prepare(message, target)
     }
 
+    fn put_back(&self, message: &Message, target: &Target) -> Prepared {
+        prepare::put_back(message, target)
+    }
+
     fn key(&self, message: &Message) -> MessageKey {
         fingerprint(message, &UNSTABLE_HEADERS)
     }

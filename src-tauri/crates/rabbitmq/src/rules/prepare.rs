@@ -4,6 +4,15 @@ use broker::{Message, Outgoing, Prepared, REDRIVE_HEADER, Stripped, Table, Targe
 
 /// Everything goes along as it is, `expiration` and delivery mode too, except what [`why_stripped`] names.
 pub(super) fn prepare(message: &Message, target: &Target) -> Prepared {
+    without(message, target, why_stripped)
+}
+
+/// The history goes along: in its queue the message had it, and without it nobody knows any more where it failed.
+pub(super) fn put_back(message: &Message, target: &Target) -> Prepared {
+    without(message, target, |header| why_stripped(header).filter(|_| !tells_of_deaths(header)))
+}
+
+fn without(message: &Message, target: &Target, why_stripped: fn(&str) -> Option<&'static str>) -> Prepared {
     let mut outgoing = Outgoing {
         target: target.clone(),
         body: message.body.clone(),
@@ -25,6 +34,10 @@ pub(super) fn prepare(message: &Message, target: &Target) -> Prepared {
     Prepared { outgoing, stripped }
 }
 
+fn tells_of_deaths(header: &str) -> bool {
+    header == "x-death" || header.starts_with("x-first-death-") || header.starts_with("x-last-death-")
+}
+
 fn why_stripped(header: &str) -> Option<&'static str> {
     Some(match header {
         "x-death" => {
@@ -36,9 +49,7 @@ fn why_stripped(header: &str) -> Option<&'static str> {
         }
         "CC" | "BCC" => "it would send further copies to the keys it lists",
         REDRIVE_HEADER => "it names an earlier redrive",
-        name if name.starts_with("x-first-death-") || name.starts_with("x-last-death-") => {
-            "it tells of the death that this redrive mends, and would hide the next one"
-        }
+        name if tells_of_deaths(name) => "it tells of the death that this redrive mends, and would hide the next one",
         _ => return None,
     })
 }
@@ -82,6 +93,20 @@ mod tests {
         assert!(prepared.stripped.iter().all(|stripped| !stripped.why.is_empty()));
         assert!(prepared.outgoing.headers.is_empty() && prepared.outgoing.properties.is_empty());
         assert_eq!((prepared.outgoing.body, prepared.outgoing.target), (message.body, target()));
+    }
+
+    #[test]
+    fn what_is_put_back_keeps_its_history_and_goes_nowhere_else() {
+        let mut message = Message::default();
+        for name in &STRIPPED[..12] {
+            message.headers.push(*name, "x");
+        }
+        message.properties.push("user-id", "someone");
+        let prepared = put_back(&message, &target());
+        let names: Vec<_> = prepared.stripped.iter().map(|stripped| stripped.name.as_str()).collect();
+        assert_eq!(names, STRIPPED[7..]);
+        let kept: Vec<_> = prepared.outgoing.headers.iter().filter_map(|(name, _)| name.as_str()).collect();
+        assert_eq!(kept, STRIPPED[..7]);
     }
 
     #[test]

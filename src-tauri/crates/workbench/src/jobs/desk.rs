@@ -58,6 +58,8 @@ pub(super) struct Desk {
     pub(super) options: SendOptions,
     /// What is sent is edited by it.
     pub(super) editor: tokio::sync::Mutex<Option<Editor>>,
+    /// What is sent goes back into the queue that it was removed from.
+    pub(super) restores: bool,
     /// What is put back says what was left out of it.
     pub(super) keep_origin: bool,
     /// Where copies are written.
@@ -159,7 +161,10 @@ impl Desk {
             };
         }
         let to = if puts_back { self.live()? } else { self.to()? };
-        let prepared = to.rules.prepare(&message, &target);
+        let prepared = match self.restores {
+            true => to.rules.put_back(&message, &target),
+            false => to.rules.prepare(&message, &target),
+        };
         let mut outgoing = prepared.outgoing;
         if (self.keep_origin || puts_back) && !prepared.stripped.is_empty() {
             let kept: Table =

@@ -38,6 +38,8 @@ pub(super) struct Ways<'a> {
     facts: &'a Facts,
     choice: Option<&'a TargetChoice>,
     source: QueueName,
+    /// It goes back into the queue that it was removed from.
+    puts_back: bool,
     gathered: Gathered,
 }
 
@@ -49,7 +51,11 @@ impl<'a> Ways<'a> {
         choice: Option<&'a TargetChoice>,
         source: QueueName,
     ) -> Self {
-        Self { from, to, facts, choice, source, gathered: Gathered::default() }
+        Self { from, to, facts, choice, source, puts_back: false, gathered: Gathered::default() }
+    }
+
+    pub(super) fn putting_back(self, puts_back: bool) -> Self {
+        Self { puts_back, ..self }
     }
 
     pub(super) fn hazards(self) -> Vec<Hazard> {
@@ -71,7 +77,10 @@ impl<'a> Ways<'a> {
         let choice = self.choice.ok_or_else(|| "it is not sent".to_owned());
         let target = choice.and_then(|choice| target_of(choice, self.from.rules.as_ref(), message));
         let way = target.and_then(|target| {
-            let prepared = self.to.rules.prepare(message, &target);
+            let prepared = match self.puts_back {
+                true => self.to.rules.put_back(message, &target),
+                false => self.to.rules.prepare(message, &target),
+            };
             self.arrive(&prepared.outgoing, &mut line)?;
             prepared.stripped.iter().for_each(|part| self.gathered.add_stripped(&part.name, part.why));
             Ok(target)

@@ -115,7 +115,7 @@ impl Workbench {
         let to_live = self.live_to(live, &options)?;
         let facts = self.facts(&to_live).await?;
         let keys = self.inner.captures.keys(capture).await?;
-        let ways = Ways::new(live, &to_live, &facts, to, record.queue.clone());
+        let ways = Ways::new(live, &to_live, &facts, to, record.queue.clone()).putting_back(deed == Deed::Undo);
         let mut drafting = Drafting::new(deed, live, ways, &record, &keys);
         for part in numbers.chunks(LOADED_MAX) {
             for stored in self.inner.captures.load_many(capture, part).await? {
@@ -286,6 +286,9 @@ impl Workbench {
             }
             other => other?,
         };
+        plan.view
+            .warnings
+            .push(format!("They get a new place at the end of {queue}; what came meanwhile is before them."));
         if matches!(record.deed, Deed::Move | Deed::Redrive) {
             plan.view.warnings.push(format!(
                 "What was sent stays where it arrived: it cannot be told whether it still waits there. `{queue}` gets a \

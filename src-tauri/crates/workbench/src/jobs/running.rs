@@ -335,6 +335,7 @@ pub(super) fn desk_of(
         listed: OnceCell::new(),
         source: record.queue.clone(),
         accepted: record.cost.clone(),
+        restores: record.deed == Deed::Undo,
         keep_origin: record.keep_origin,
         writer,
         capture: record.capture,
