@@ -1,6 +1,8 @@
 use tauri_specta::{Builder, ErrorHandlingMode, collect_commands};
 
-use crate::commands::{activity, app, captures, connections, dead_letters, edits, jobs, looks, profiles, queues};
+use crate::commands::{
+    activity, app, captures, connections, dead_letters, drafts, edits, jobs, looks, profiles, queues,
+};
 
 /// Every command of the window, in one list. What the window may call is generated from it.
 pub(crate) fn builder() -> Builder<tauri::Wry> {
@@ -48,6 +50,16 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         dead_letters::page_group,
         dead_letters::group_members,
         dead_letters::close_grouping,
+        drafts::begin_draft,
+        drafts::open_draft,
+        drafts::keep_draft,
+        drafts::list_drafts,
+        drafts::give_up_draft,
+        drafts::offer_draft,
+        drafts::publish_draft,
+        drafts::list_templates,
+        drafts::save_template,
+        drafts::remove_template,
         edits::preview_edit,
         edits::list_edit_rules,
         edits::save_edit_rule,

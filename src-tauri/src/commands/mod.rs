@@ -6,6 +6,7 @@ pub(crate) mod app;
 pub(crate) mod captures;
 pub(crate) mod connections;
 pub(crate) mod dead_letters;
+pub(crate) mod drafts;
 pub(crate) mod edits;
 pub(crate) mod jobs;
 pub(crate) mod looks;

@@ -38,6 +38,12 @@ pub trait Rules: Debug + Send + Sync {
         self.prepare(message, target)
     }
 
+    /// Why the message cannot be sent as it is, where that is known without asking: a value that has no place in the
+    /// protocol. Names the header or property between backticks. `None`: nothing speaks against it.
+    fn unfit(&self, _message: &Outgoing) -> Option<String> {
+        None
+    }
+
     /// What identifies the message in its queue.
     fn key(&self, message: &Message) -> MessageKey;
 

@@ -109,7 +109,7 @@ fn remedy_for(error: &Error) -> Option<&'static str> {
             RefusedCode::CaptureHeld => "settle the job or send the messages first",
             RefusedCode::CopiesGone => "`qscope snapshots limits` says how long copies are kept",
             RefusedCode::Busy => "try again when it has ended",
-            RefusedCode::ConfirmationMissing => return None,
+            RefusedCode::ConfirmationMissing | RefusedCode::DraftChanged => return None,
         },
         Error::NoSuch { what: "profile", .. } => "`qscope profiles list` shows them",
         Error::NoSuch { what: "queue", .. } => "`qscope queues` shows them",

@@ -16,6 +16,8 @@ use broker::{
     Rules, Target, fingerprint,
 };
 
+use crate::translate::properties_to;
+
 pub(crate) use give_back::{GiveBack, give_back, may_return_by};
 
 /// The headers that the broker changes while a message waits.
@@ -44,6 +46,11 @@ impl Rules for RabbitRules {
 
     fn put_back(&self, message: &Message, target: &Target) -> Prepared {
         prepare::put_back(message, target)
+    }
+
+    fn unfit(&self, message: &Outgoing) -> Option<String> {
+        let sendable = properties_to(&message.properties, message.headers.clone(), message.redrive);
+        sendable.err().map(|error| error.why().to_owned())
     }
 
     fn key(&self, message: &Message) -> MessageKey {

@@ -34,6 +34,8 @@ pub enum RefusedCode {
     ConfirmationMissing,
     PlanOutdated,
     AlreadyOutstanding,
+    /// Another window kept the draft since.
+    DraftChanged,
     CaptureHeld,
     /// The copies that are needed were dropped.
     CopiesGone,
@@ -78,6 +80,7 @@ pub enum FaultCode {
     ConfirmationMissing,
     PlanOutdated,
     AlreadyOutstanding,
+    DraftChanged,
     Lost,
     StoreFull,
     Store,
@@ -136,6 +139,7 @@ impl From<&Error> for FaultCode {
                 RefusedCode::ConfirmationMissing => Self::ConfirmationMissing,
                 RefusedCode::PlanOutdated => Self::PlanOutdated,
                 RefusedCode::AlreadyOutstanding => Self::AlreadyOutstanding,
+                RefusedCode::DraftChanged => Self::DraftChanged,
                 RefusedCode::CopiesGone => Self::NotFound,
                 RefusedCode::CaptureHeld | RefusedCode::Busy => Self::Other,
             },

@@ -73,3 +73,7 @@ id! {
     /// One line of the activity log.
     ActivityId
 }
+id! {
+    /// One draft of a message.
+    DraftId
+}

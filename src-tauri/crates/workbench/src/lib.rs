@@ -5,6 +5,7 @@ mod addresses;
 mod captures;
 mod connections;
 mod door;
+mod drafts;
 mod edits;
 mod error;
 mod groups;
@@ -26,13 +27,18 @@ pub use connections::{
     QueueColumn, QueueFilter, QueuePage, QueueRow, QueueView, Writes,
 };
 pub use door::Door;
+pub use drafts::{
+    Draft, DraftBody, DraftCheck, DraftContent, DraftField, DraftFrom, DraftOffer, DraftOriginal, DraftPurpose,
+    DraftRevision, DraftRow, DraftSource, DraftTrouble, KeptDraft, LockedField, OpenDraft, Reached, Template,
+    TroubleAt,
+};
 pub use edits::{Edit, EditPreview, EditRule, EditSide, EditStep, HeaderValue, run_as_edit_worker};
 pub use error::{Error, Fault, FaultCode, RefusedCode, Result, StoreTrouble};
 pub use groups::{
     FailureGroup, FailureGroups, GroupAsk, GroupBy, GroupColumn, GroupMembers, GroupPage, GroupPageAsk, GroupRow,
     Sample, Unread,
 };
-pub use id::{ActivityId, CaptureId, GroupingId, JobId, PlanId, ProfileId, ViewId};
+pub use id::{ActivityId, CaptureId, DraftId, GroupingId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
     Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobRowAsk, JobRowPage,
     JobState, JobView, MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, RowFilter, SavedPlan,

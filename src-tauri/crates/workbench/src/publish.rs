@@ -1,7 +1,7 @@
 //! Publishing one message that the user wrote: mandatory, confirmed, and noted. Nothing is removed anywhere, so there is
 //! no job: the outcome is the whole story.
 
-use broker::{Arrivals, Hazard, Order, Outgoing, PublishOutcome, Table, Target};
+use broker::{Arrivals, Facts, Hazard, Order, Outgoing, PublishOutcome, Table, Target};
 use serde::Serialize;
 
 use crate::activity::NewActivity;
@@ -35,7 +35,7 @@ pub struct PublishOffer {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
     pub state: PublishedAs,
@@ -46,7 +46,7 @@ pub struct Published {
 }
 
 /// How a publish ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub enum PublishedAs {
     /// The broker took responsibility and did not return it.
@@ -64,9 +64,7 @@ impl Workbench {
     pub async fn offer_publish(&self, profile: ProfileId, ask: &PublishAsk) -> Result<PublishOffer> {
         let live = self.live(profile)?;
         let facts = self.facts(&live).await?;
-        let arrivals = live.rules.arrivals(&facts, &outgoing(ask));
-        let hazards = live.rules.hazards(&facts, &ask.target, &arrivals);
-        Ok(PublishOffer { arrivals, hazards })
+        Ok(offer_by(&live, &facts, ask))
     }
 
     /// Publishes one message and waits for the broker's answer. Noted in the activity log, whatever comes of it.
@@ -113,6 +111,13 @@ impl Workbench {
         self.note(note).await?;
         Ok(())
     }
+}
+
+/// The same by facts that are known already.
+pub(crate) fn offer_by(live: &Live, facts: &Facts, ask: &PublishAsk) -> PublishOffer {
+    let arrivals = live.rules.arrivals(facts, &outgoing(ask));
+    let hazards = live.rules.hazards(facts, &ask.target, &arrivals);
+    PublishOffer { arrivals, hazards }
 }
 
 fn or_unknown(queues: &[String]) -> String {

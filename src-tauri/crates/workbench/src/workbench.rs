@@ -57,6 +57,8 @@ pub enum AppEvent {
     },
     ActivityChanged,
     CapturesChanged,
+    /// Drafts or templates.
+    DraftsChanged,
     /// Events were lost: ask for everything.
     Lagged,
 }

@@ -13,6 +13,7 @@ import type {
 	ViewAsk,
 } from "../port";
 import { lookCost } from "./deeds";
+import { draftCalls } from "./drafts";
 import { editCalls } from "./edits";
 import { deadLetterCalls } from "./groups";
 import { jobCalls } from "./jobs";
@@ -44,6 +45,7 @@ export function fakePort(options: FakeOptions = {}): FakePort {
 		...lookCalls(world),
 		...captureCalls(world),
 		...deadLetterCalls(world),
+		...draftCalls(world),
 		...editCalls(world),
 		...jobCalls(world),
 		...activityCalls(world),

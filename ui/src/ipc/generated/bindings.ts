@@ -48,6 +48,17 @@ export const commands = {
 	pageGroup: (ask: GroupPageAsk) => __TAURI_INVOKE<GroupPage>("page_group", { ask }),
 	groupMembers: (grouping: GroupingId, group: number) => __TAURI_INVOKE<GroupMembers[]>("group_members", { grouping, group }),
 	closeGrouping: (grouping: GroupingId) => __TAURI_INVOKE<null>("close_grouping", { grouping }),
+	beginDraft: (profile: ProfileId, from: DraftFrom) => __TAURI_INVOKE<OpenDraft>("begin_draft", { profile, from }),
+	openDraft: (draft: DraftId) => __TAURI_INVOKE<OpenDraft>("open_draft", { draft }),
+	keepDraft: (draft: Draft) => __TAURI_INVOKE<KeptDraft>("keep_draft", { draft }),
+	listDrafts: (profile: ProfileId) => __TAURI_INVOKE<DraftRow[]>("list_drafts", { profile }),
+	giveUpDraft: (draft: DraftId) => __TAURI_INVOKE<null>("give_up_draft", { draft }),
+	offerDraft: (draft: Draft) => __TAURI_INVOKE<DraftOffer>("offer_draft", { draft }),
+	publishDraft: (profile: ProfileId, revision: DraftRevision) => __TAURI_INVOKE<Published>("publish_draft", { profile, revision }),
+	/**  The names alone: what a template says is read when a message is begun with it. */
+	listTemplates: () => __TAURI_INVOKE<string[]>("list_templates"),
+	saveTemplate: (name: string, draft: Draft) => __TAURI_INVOKE<Template>("save_template", { name, draft }),
+	removeTemplate: (name: string) => __TAURI_INVOKE<null>("remove_template", { name }),
 	previewEdit: (capture: CaptureId, messages: number[], edit: Edit) => __TAURI_INVOKE<EditPreview[]>("preview_edit", { capture, messages, edit }),
 	listEditRules: () => __TAURI_INVOKE<EditRule[]>("list_edit_rules"),
 	saveEditRule: (name: string, edit: Edit) => __TAURI_INVOKE<EditRule>("save_edit_rule", { name, edit }),
@@ -135,6 +146,8 @@ export type AnswerFor = {
 
 /**  Something changed: what is on screen is to be asked for again. */
 export type AppEvent = { kind: "profilesChanged" } | { kind: "connectionChanged"; connection: ConnectionView } | { kind: "jobChanged"; job: JobId } | { kind: "activityChanged" } | { kind: "capturesChanged" } | 
+/**  Drafts or templates. */
+{ kind: "draftsChanged" } | 
 /**  Events were lost: ask for everything. */
 { kind: "lagged" };
 
@@ -145,6 +158,14 @@ export type AppInfo = {
 	/**  Where exports are proposed: a folder that the user looks into. */
 	exportDir: string,
 	kinds: KindInfo[],
+};
+
+/**  Where a message would arrive, computed from what is known of the topology. */
+export type Arrivals = {
+	/**  Each queue once, sorted by name. */
+	queues: QueueName[],
+	/**  Parts of the way that cannot be computed: an exchange of a plugin, bindings that could not be read. */
+	unsure: Unsure[],
 };
 
 /**  One binding. */
@@ -401,6 +422,144 @@ export type DeedAsk =
 
 /**  Where a binding leads. */
 export type Destination = { kind: "queue"; name: QueueName } | { kind: "exchange"; name: ExchangeName };
+
+/**  A message that is being written. */
+export type Draft = {
+	id: DraftId,
+	profile: ProfileId,
+	purpose: DraftPurpose,
+	/**  The message that it was made of. */
+	source: DraftSource | null,
+	/**  Counts up with every change that is kept; 0: none was kept yet. */
+	revision: number,
+	changedAt: string | null,
+	content: DraftContent,
+};
+
+/**  A payload as it is written. */
+export type DraftBody = 
+/**  Text. `compact`: JSON is sent without the white space between its tokens, as its message came. */
+{ kind: "text"; text: string; compact: boolean } | 
+/**  Bytes, as base64. */
+{ kind: "base64"; text: string } | 
+/**  Byte for byte as its message came. */
+{ kind: "original" };
+
+/**  Whether a draft can be sent, and if not, what is wrong where. */
+export type DraftCheck = {
+	troubles: DraftTrouble[],
+	/**  Of the payload as it would be sent. */
+	bodyBytes: number,
+	/**  Of headers and properties, about. */
+	fieldsBytes: number,
+	/**  The payload is JSON. */
+	isJson: boolean,
+};
+
+/**  What is written: every value with its type, and as it was typed, also where that makes no sense yet. */
+export type DraftContent = {
+	to: TargetChoice,
+	body: DraftBody,
+	/**  Send the payload as it stands although it is no JSON where JSON is expected. */
+	asText?: boolean,
+	properties: DraftField[],
+	headers: DraftField[],
+};
+
+/**  A header or a property, its value as text in the way of its type. */
+export type DraftField = {
+	name: string,
+	/**  `base64` for a name that is no text. */
+	nameEncoding?: string | null,
+	/**  `int64`, `text`, `table`, as in exports. */
+	type: string,
+	/**  `base64` for text that is no UTF-8, and for bytes. */
+	encoding?: string | null,
+	/**  A number in digits, a decimal as `12.34`, a list or table as JSON with the type of every value. */
+	value: string,
+};
+
+/**  What to begin a draft with. */
+export type DraftFrom = 
+/**  A message of a capture. The draft that there is of it already is opened instead. */
+{ kind: "message"; purpose: DraftPurpose; capture: CaptureId; n: number } | 
+/**  Nothing: a message to that place. */
+{ kind: "blank"; to: TargetChoice } | 
+/**  A message that is kept by name. */
+{ kind: "template"; name: string };
+
+/**  One draft of a message. */
+export type DraftId = string;
+
+/**  Where a draft would arrive if it were published now, and what endangers it there. */
+export type DraftOffer = {
+	reached: Reached[],
+	/**  Parts of the way that cannot be computed, in words. */
+	unsure: string[],
+	hazards: Hazard[],
+	/**  Writes are locked on this connection: turn them on first. */
+	writesLocked: boolean,
+};
+
+/**  The message that a draft was made of, as an editor shows it. */
+export type DraftOriginal = {
+	messageId: string | null,
+	format: BodyFormat,
+	bodyBytes: number,
+	body: DraftBody,
+	/**  Why its payload cannot be edited as text. */
+	notText: string | null,
+	properties: DraftField[],
+	headers: DraftField[],
+	/**  What is not sent along and cannot be set. */
+	locked: LockedField[],
+	/**  The queue that it failed in, where it says so. */
+	failedIn: QueueName | null,
+	/**  The exchange and key by which it first came, where it says so. */
+	origin: Routing | null,
+};
+
+/**  What a draft is for. */
+export type DraftPurpose = 
+/**  To be sent instead of its message, which is then removed from its queue. */
+"edit" | 
+/**  To be published as a message of its own. */
+"publish";
+
+/**  One revision of a draft: what a plan sends instead of the message that it names. */
+export type DraftRevision = {
+	draft: DraftId,
+	revision: number,
+};
+
+/**  A draft in a list. */
+export type DraftRow = {
+	id: DraftId,
+	purpose: DraftPurpose,
+	source: DraftSource | null,
+	to: TargetChoice,
+	revision: number,
+	changedAt: string,
+};
+
+/**  A message of a capture. */
+export type DraftSource = {
+	capture: CaptureId,
+	n: number,
+	/**  The queue that it was read from. */
+	queue: QueueName,
+	/**  What identifies it there. */
+	key: string,
+};
+
+/**  Something that is wrong, and where. */
+export type DraftTrouble = {
+	at: TroubleAt,
+	/**  One sentence without a full stop. */
+	words: string,
+	/**  It is only the payload that is no JSON: it can be sent as text all the same. */
+	asText: boolean,
+};
 
 /**  How long until a queue is empty at the present rates, or why that cannot be said. */
 export type Drain = { kind: "empty" } | { kind: "seconds"; seconds: number } | { kind: "growing" } | { kind: "steady" } | { kind: "stuck" } | { kind: "noConsumers" } | { kind: "deadLetterQueue" } | { kind: "unknown" };
@@ -667,7 +826,7 @@ export type Fault = {
 };
 
 /**  What the window branches on. */
-export type FaultCode = "secretNeeded" | "loginRefused" | "unreachable" | "forbidden" | "notFound" | "costRefused" | "readOnly" | "confirmationMissing" | "planOutdated" | "alreadyOutstanding" | "lost" | "storeFull" | "store" | "invalid" | "cancelled" | "notOpen" | "other";
+export type FaultCode = "secretNeeded" | "loginRefused" | "unreachable" | "forbidden" | "notFound" | "costRefused" | "readOnly" | "confirmationMissing" | "planOutdated" | "alreadyOutstanding" | "draftChanged" | "lost" | "storeFull" | "store" | "invalid" | "cancelled" | "notOpen" | "other";
 
 /**  One field of a form. */
 export type Field = {
@@ -965,10 +1124,25 @@ export type Kept =
 /**  Until the room is needed. */
 { kind: "whileThereIsRoom" };
 
+/**  How a draft was kept. */
+export type KeptDraft = {
+	revision: number,
+	changedAt: string,
+	check: DraftCheck,
+};
+
 /**  One kind of broker that can be connected to. */
 export type KindInfo = {
 	kind: string,
 	form: Form,
+};
+
+/**  A header or property that is left out when a message is sent. */
+export type LockedField = {
+	name: string,
+	type: string,
+	value: string,
+	why: string,
 };
 
 /**  What a look does to a queue, and to others. Computed before the first read, shown, and checked again by the adapter. */
@@ -1052,6 +1226,14 @@ export type Missing = {
 	kind: ErrorKind,
 	/**  Why, and by the broker's name which permission would show it. */
 	why: string,
+};
+
+/**  A draft as the window opens it, beside the message that it was made of. */
+export type OpenDraft = {
+	draft: Draft,
+	/**  `None`: it was made of none, or its copy is not kept any more. */
+	original: DraftOriginal | null,
+	check: DraftCheck,
 };
 
 /**  How an act ended. */
@@ -1147,6 +1329,8 @@ export type PlanView = {
 	stripped: StrippedLine[],
 	/**  What leasing the source queue costs bystanders; `None` where no queue is leased. */
 	cost: LookCost | null,
+	/**  What is sent instead of the message, where it was edited by hand: one sentence. */
+	edited?: string | null,
 	/**  Sentences that must be read before starting: the moment of risk, a bound. */
 	warnings: string[],
 	/**  What must be typed to start; `None`: a click is enough. */
@@ -1191,6 +1375,26 @@ export type ProfileDraft = {
 
 /**  One connection profile. */
 export type ProfileId = string;
+
+/**  What became of it. */
+export type Published = {
+	state: PublishedAs,
+	/**  Where it arrived, as far as the rules can say; empty where it did not. */
+	arrivals: Arrivals,
+	/**  Why, where it was not simply confirmed. */
+	why: string | null,
+};
+
+/**  How a publish ended. */
+export type PublishedAs = 
+/**  The broker took responsibility and did not return it. */
+"confirmed" | 
+/**  No queue takes it there: the broker returned it, and it is nowhere. */
+"unroutable" | 
+/**  The broker said no, and it is nowhere. */
+"refused" | 
+/**  No answer: it may or may not be there. */
+"inDoubt";
 
 /**  Which queues to show, how sorted, and which part of them. */
 export type QueueAsk = {
@@ -1269,6 +1473,13 @@ export type QueueView = {
 	missing: Missing[],
 };
 
+/**  A queue that a message would arrive in. */
+export type Reached = {
+	queue: QueueName,
+	ready: number | null,
+	consumers: number | null,
+};
+
 /**  Why a look is not made, and what can be done instead, in the order in which to offer it. */
 export type Refusal = {
 	/**  Short and stable: `destroys`, `dropHead`, `expires`, `singleActive`, `typeUnknown`, `noWrite`, `delayedRetry`. */
@@ -1318,6 +1529,12 @@ export type Returning =
 export type RouteSource = { kind: "argument" } | { kind: "policy"; name: string } | { kind: "operatorPolicy"; name: string } | 
 /**  The broker's own wiring, without policies: a redrive policy of the queue. */
 { kind: "queue" };
+
+/**  Exchange and routing key; brokers without exchanges leave both empty. */
+export type Routing = {
+	exchange: ExchangeName,
+	key: string,
+};
 
 /**  Messages of a job that ended in one way. */
 export type RowFilter = 
@@ -1389,6 +1606,8 @@ export type SendOptions = {
 	watchS?: number | null,
 	/**  What is changed in each before it is sent. One that cannot be changed so is not sent. */
 	edit?: Edit | null,
+	/**  What is sent instead of the one message that is chosen, as it was kept then. */
+	instead?: DraftRevision | null,
 };
 
 /**  Why messages are sent, and what becomes of the originals. */
@@ -1434,10 +1653,30 @@ export type TargetChoice =
 /**  All to one place. */
 { kind: "place"; target: Target };
 
+/**  A message that is kept by name. */
+export type Template = {
+	name: string,
+	savedAt: string,
+	content: DraftContent,
+};
+
+/**  A place in a draft. */
+export type TroubleAt = 
+/**  From 1, where it is known. */
+{ kind: "payload"; line: number | null; column: number | null } | 
+/**  The row of that number, from 0. */
+{ kind: "header"; row: number } | { kind: "property"; row: number } | { kind: "whole" };
+
 /**  A capture that could not be read. */
 export type Unread = {
 	capture: CaptureId,
 	queue: QueueName | null,
+	why: string,
+};
+
+/**  What is not known about a way, and why. */
+export type Unsure = {
+	at: Routing,
 	why: string,
 };
 

@@ -162,6 +162,7 @@ impl To {
             canary,
             watch_s: self.watch_bounces,
             edit: self.edit(),
+            instead: None,
         }
     }
 

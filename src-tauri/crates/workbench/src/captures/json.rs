@@ -43,8 +43,36 @@ pub(super) fn nesting(text: &str) -> usize {
     deepest
 }
 
+/// Whether it is one value of JSON, an object or a list.
+pub(crate) fn is_json(text: &str) -> bool {
+    verdict(text) == Verdict::Json
+}
+
+/// Why it is no JSON, and in which line and column: the first that is wrong.
+pub(crate) fn trouble(text: &str) -> Option<(u32, u32, String)> {
+    let error = serde_json::from_str::<IgnoredAny>(text).err()?;
+    let (line, column) = (error.line(), error.column());
+    let place = format!(" at line {line} column {column}");
+    let words = error.to_string().replace(&place, "");
+    let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Some((number(line), number(column), format!("this is no JSON: {words}")))
+}
+
+/// Valid JSON without white space between its tokens.
+pub(crate) fn compact(text: &str) -> String {
+    let (mut out, bytes, mut at) = (String::with_capacity(text.len()), text.as_bytes(), 0);
+    while at < bytes.len() {
+        let end = token_end(bytes, at);
+        if !bytes[at].is_ascii_whitespace() {
+            out.push_str(&text[at..end]);
+        }
+        at = end;
+    }
+    out
+}
+
 /// Indents valid JSON. `None`: it would become larger than may be shown.
-pub(super) fn indent(text: &str) -> Option<String> {
+pub(crate) fn indent(text: &str) -> Option<String> {
     let mut out = Indented::default();
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0usize);

@@ -41,6 +41,7 @@ use budget::Keeping;
 pub use budget::{Dropped, KeepLimits, Kept, Room};
 pub(crate) use fields::{fields, words as value_words};
 pub(crate) use filter::{Filter, json_at, path_of};
+pub(crate) use json::{compact as compact_json, indent as indent_json, is_json, trouble as json_trouble};
 pub(crate) use open::{Listed, Open};
 pub(crate) use scan::{ScanAsk, Scanned};
 use view::View;

@@ -90,6 +90,11 @@ fn check_settable(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a header of that name can be written on messages that go to that kind of broker.
+pub(crate) fn check_header(rules: &dyn Rules, name: &str) -> Result<(), String> {
+    check_settable(name).and_then(|()| stays(rules, name))
+}
+
 /// Whether a header of that name goes along when a message is sent.
 fn stays(rules: &dyn Rules, name: &str) -> Result<(), String> {
     let message = Message { headers: [(name, Value::from(""))].into_iter().collect(), ..Message::default() };

@@ -13,6 +13,7 @@ mod worker;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use check::check_header;
 pub(crate) use editor::Editor;
 pub use preview::{EditPreview, EditSide};
 pub use rules::EditRule;

@@ -15,9 +15,13 @@ use super::recognising::Recognising;
 use super::{SendOptions, TargetChoice, drafting, lock};
 use crate::captures::{CaptureWriter, Captures};
 use crate::connections::Live;
+use crate::drafts::Instead;
 use crate::edits::Editor;
 use crate::store::{JobRecord, Store};
 use crate::{CaptureId, Error, Fault, JobId, Result};
+
+/// The row of the one message that a plan names; others are held on the way to it.
+const CHOSEN: u64 = 1;
 
 /// A held message, as long as it is needed.
 #[derive(Debug, Clone)]
@@ -60,6 +64,8 @@ pub(super) struct Desk {
     pub(super) editor: tokio::sync::Mutex<Option<Editor>>,
     /// What is sent goes back into the queue that it was removed from.
     pub(super) restores: bool,
+    /// What is sent instead of the message that was chosen.
+    pub(super) instead: Option<Instead>,
     /// What is put back says what was left out of it.
     pub(super) keep_origin: bool,
     /// Where copies are written.
@@ -161,6 +167,12 @@ impl Desk {
             };
         }
         let to = if puts_back { self.live()? } else { self.to()? };
+        if let Some(instead) = self.instead.as_ref().filter(|_| !puts_back && ask.n == CHOSEN) {
+            message = match instead.over(&message, to.rules.as_ref()) {
+                Ok(edited) => edited.into(),
+                Err(why) => return Ok(Err(format!("not sent: {why}"))),
+            };
+        }
         let prepared = match self.restores {
             true => to.rules.put_back(&message, &target),
             false => to.rules.prepare(&message, &target),

@@ -62,8 +62,8 @@ impl<'a> Ways<'a> {
         self.gathered.hazards
     }
 
-    /// Where it goes, or why it stays. Either way the plan gets a line.
-    fn add(&mut self, message: &Message) -> Result<Target, String> {
+    /// Where it goes, by what it says of itself, or why it stays; `sent`: as it is sent. Either way the plan gets a line.
+    fn add(&mut self, message: &Message, sent: &Message) -> Result<Target, String> {
         let death_key = message.deaths.first().and_then(|death| death.routing_keys.first());
         let mut line = PlanLine {
             from: Some(self.source.clone()),
@@ -78,8 +78,8 @@ impl<'a> Ways<'a> {
         let target = choice.and_then(|choice| target_of(choice, self.from.rules.as_ref(), message));
         let way = target.and_then(|target| {
             let prepared = match self.puts_back {
-                true => self.to.rules.put_back(message, &target),
-                false => self.to.rules.prepare(message, &target),
+                true => self.to.rules.put_back(sent, &target),
+                false => self.to.rules.prepare(sent, &target),
             };
             self.arrive(&prepared.outgoing, &mut line)?;
             prepared.stripped.iter().for_each(|part| self.gathered.add_stripped(&part.name, part.why));
@@ -263,7 +263,8 @@ impl<'a> Drafting<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, stored: &Stored) -> Result<()> {
+    /// `sent`: the message that is sent instead of it.
+    pub(super) fn add(&mut self, stored: &Stored, sent: Option<&Message>) -> Result<()> {
         self.only_here += u64::from(stored.only_here);
         let n = self.entries.len() as u64 + 1;
         let removes = matches!(self.deed, Deed::Redrive | Deed::Move | Deed::Discard);
@@ -281,7 +282,7 @@ impl<'a> Drafting<'a> {
                 self.ways.gathered.add_line(line_of(&self.record.queue, 1, note));
                 Ok(None)
             }
-            _ => self.ways.add(&stored.message).map(Some),
+            _ => self.ways.add(&stored.message, sent.unwrap_or(&stored.message)).map(Some),
         };
         let mut entry = entry(stored, n, errand, way.clone().ok().flatten());
         match way {

@@ -63,6 +63,9 @@ impl Workbench {
         let ended_at = Some(Timestamp::now());
         self.inner.store.set_job_state(job, state, outcome.clone(), fault, ended_at).await?;
         self.mark_copies(&record, state).await?;
+        if counts.planned > 0 && counts.done == counts.planned {
+            self.give_up_sent(&record).await?;
+        }
         if let Some(activity) = record.activity {
             let logged = words::logged(state, &counts);
             match self.amend(activity, logged, outcome, Some(counts.planned)).await {
@@ -72,6 +75,14 @@ impl Workbench {
             }
         }
         Ok(state)
+    }
+
+    /// What was edited was sent: its draft is done with.
+    async fn give_up_sent(&self, record: &JobRecord) -> Result<()> {
+        match record.ask.as_ref().and_then(|ask| ask.options().instead) {
+            Some(sent) => self.give_up_draft(sent.draft).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn job_record(&self, job: JobId) -> Result<JobRecord> {

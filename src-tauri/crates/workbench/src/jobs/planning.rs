@@ -15,6 +15,7 @@ use super::{
 };
 use crate::captures::CaptureSource;
 use crate::connections::{LOOK_WAIT_MS, Live};
+use crate::drafts::differences;
 use crate::store::{CaptureRecord, Entry};
 use crate::{CaptureId, Error, JobId, PlanId, ProfileId, RefusedCode, Result, Workbench};
 
@@ -102,6 +103,9 @@ impl Workbench {
     /// The connection that is sent to. What is to be edited has to make sense there.
     pub(super) fn live_to(&self, live: &Live, options: &SendOptions) -> Result<Live> {
         bounces::check(options)?;
+        if options.instead.is_some() && options.edit.is_some() {
+            return Err(Error::Invalid { why: "a message is edited by hand or by rule, not both".to_owned() });
+        }
         let to = options.to_profile.map_or_else(|| Ok(live.clone()), |profile| self.live(profile))?;
         if let Some(edit) = &options.edit {
             edit.check_for(to.rules.as_ref())?;
@@ -115,11 +119,19 @@ impl Workbench {
         let to_live = self.live_to(live, &options)?;
         let facts = self.facts(&to_live).await?;
         let keys = self.inner.captures.keys(capture).await?;
+        let instead = match options.instead {
+            Some(revision) => Some(self.instead_of(revision, capture, &numbers).await?),
+            None => None,
+        };
+        let mut differs = None;
         let ways = Ways::new(live, &to_live, &facts, to, record.queue.clone()).putting_back(deed == Deed::Undo);
         let mut drafting = Drafting::new(deed, live, ways, &record, &keys);
         for part in numbers.chunks(LOADED_MAX) {
             for stored in self.inner.captures.load_many(capture, part).await? {
-                drafting.add(&stored)?;
+                let sent = instead.as_ref().map(|instead| instead.over(&stored.message, to_live.rules.as_ref()));
+                let sent = sent.transpose().map_err(|why| Error::Invalid { why })?;
+                differs = sent.as_ref().map(|sent| differences(&stored.message, sent));
+                drafting.add(&stored, sent.as_ref())?;
             }
         }
         let takes_from_queue = drafting.takes_from_queue();
@@ -137,6 +149,10 @@ impl Workbench {
         view.takes_s = options.per_second.map(|rate| will_act.div_ceil(u64::from(rate.max(1))));
         view.warnings = view.cost.as_ref().map(|cost| plan::warnings(deed, cost, guarded)).unwrap_or_default();
         view.warnings.extend(edited(&options).into_iter().chain(unmarked(&options)));
+        if let Some(differs) = differs {
+            view.title.push_str(", edited");
+            view.edited = Some(differs);
+        }
         view.stripped = gathered.stripped();
         view.removes_original = takes_from_queue;
         view.queue = takes_from_queue.then(|| record.queue.clone());
@@ -191,6 +207,9 @@ impl Workbench {
         ask: DeedAsk,
     ) -> Result<Plan> {
         let to_live = self.live_to(live, options)?;
+        if options.instead.is_some() {
+            return Err(Error::Invalid { why: "an edited message takes the place of one that is chosen".to_owned() });
+        }
         let facts = self.facts(&to_live).await?;
         let source = match options.to_profile {
             Some(_) => self.facts(live).await?,
@@ -384,6 +403,7 @@ fn blank_view(profile: &crate::Profile, deed: Deed, will_act: u64) -> PlanView {
         hazards: Vec::new(),
         stripped: Vec::new(),
         cost: None,
+        edited: None,
         warnings: Vec::new(),
         typed: None,
         writes_locked: false,

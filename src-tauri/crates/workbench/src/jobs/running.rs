@@ -166,15 +166,10 @@ impl Workbench {
         let job = record.id;
         let mut desk = desk_of(self, record, live, writer);
         desk.to = to;
-        if let Some(edit) = &desk.options.edit {
-            match Editor::new(edit) {
-                Ok(editor) => desk.editor = tokio::sync::Mutex::new(Some(editor)),
-                Err(error) => {
-                    let fault = Some(Fault::from(&error));
-                    let writer = desk.writer.take();
-                    return Ran { end: Some(RunEnd::failed(&error)), next_n: work.next_n, fault, writer };
-                }
-            }
+        if let Err(error) = self.lay_edit(&mut desk).await {
+            let fault = Some(Fault::from(&error));
+            let writer = desk.writer.take();
+            return Ran { end: Some(RunEnd::failed(&error)), next_n: work.next_n, fault, writer };
         }
         let desk = Arc::new(desk);
         let next_n = work.next_n;
@@ -192,6 +187,17 @@ impl Workbench {
         let writer = Arc::try_unwrap(desk).ok().and_then(|mut desk| desk.writer.take());
         let next_n = ran.as_ref().map_or(next_n, Machine::next_n);
         Ran { end: ran.ok().map(|machine| RunEnd::of(&machine)), next_n, fault, writer }
+    }
+
+    /// Makes ready what is changed in messages before they are sent: without it none may be.
+    async fn lay_edit(&self, desk: &mut Desk) -> Result<()> {
+        if let Some(edit) = &desk.options.edit {
+            desk.editor = tokio::sync::Mutex::new(Some(Editor::new(edit)?));
+        }
+        if let Some(revision) = desk.options.instead {
+            desk.instead = Some(self.frozen_draft(revision).await?);
+        }
+        Ok(())
     }
 
     /// Waits, then counts how many came back. Why the rest is not sent, if it is not.
@@ -327,6 +333,7 @@ pub(super) fn desk_of(
         choice,
         recognising: Recognising::default(),
         editor: tokio::sync::Mutex::new(None),
+        instead: None,
         options: record.ask.as_ref().map(DeedAsk::options).unwrap_or_default(),
         store: workbench.inner.store.clone(),
         captures: workbench.inner.captures.clone(),

@@ -6,6 +6,7 @@ mod bounces;
 mod deeds;
 mod faults;
 mod ground;
+mod instead;
 mod saved;
 mod upkeep;
 mod whole;

@@ -4,7 +4,7 @@ use broker::{Hazard, LookCost, QueueName, Target};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{CaptureId, Edit, Environment, JobId, PlanId, ProfileId};
+use crate::{CaptureId, DraftRevision, Edit, Environment, JobId, PlanId, ProfileId};
 
 /// What the user wants done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, specta::Type)]
@@ -96,6 +96,8 @@ pub struct SendOptions {
     pub watch_s: Option<u32>,
     /// What is changed in each before it is sent. One that cannot be changed so is not sent.
     pub edit: Option<Edit>,
+    /// What is sent instead of the one message that is chosen, as it was kept then.
+    pub instead: Option<DraftRevision>,
 }
 
 /// A few messages first, to see whether they come back.
@@ -184,6 +186,9 @@ pub struct PlanView {
     pub stripped: Vec<StrippedLine>,
     /// What leasing the source queue costs bystanders; `None` where no queue is leased.
     pub cost: Option<LookCost>,
+    /// What is sent instead of the message, where it was edited by hand: one sentence.
+    #[serde(default)]
+    pub edited: Option<String>,
     /// Sentences that must be read before starting: the moment of risk, a bound.
     pub warnings: Vec<String>,
     /// What must be typed to start; `None`: a click is enough.

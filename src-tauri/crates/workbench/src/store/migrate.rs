@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
 use super::{
-    activity, captures, create_private_file, edits, io_trouble, jobs, open_writer, plans, profiles, settings,
+    activity, captures, create_private_file, drafts, edits, io_trouble, jobs, open_writer, plans, profiles, settings,
     sql_trouble,
 };
 use crate::{Error, Result, StoreTrouble};
@@ -27,7 +27,7 @@ fn migrations() -> Vec<&'static str> {
     let first = [profiles::MIGRATIONS[0], captures::MIGRATIONS[0], activity::MIGRATIONS[0]];
     let (jobs, more) = jobs::MIGRATIONS.split_at(3);
     let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0], plans::MIGRATIONS[0], settings::MIGRATIONS[0]];
-    first.iter().chain(jobs).chain(&then).chain(more).copied().collect()
+    first.iter().chain(jobs).chain(&then).chain(more).chain(drafts::MIGRATIONS).copied().collect()
 }
 
 /// Makes the database ready: its path, and the lock to hold while it is open.
@@ -179,6 +179,7 @@ mod tests {
             edits::MIGRATIONS,
             plans::MIGRATIONS,
             settings::MIGRATIONS,
+            drafts::MIGRATIONS,
         ]
         .concat();
         assert_eq!(listed.len(), tables.len());

@@ -3,6 +3,7 @@
 mod activity;
 mod captures;
 mod database;
+mod drafts;
 mod edits;
 mod jobs;
 mod migrate;
@@ -21,10 +22,11 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::{ActivityRow, Result, SavedPlan};
+use crate::{ActivityRow, Draft, Result, SavedPlan};
 
 pub(crate) use captures::{CaptureRecord, CaptureState, Counted};
 pub(crate) use database::{create_private_file, make_private_folder, open_reader, open_writer};
+pub(crate) use drafts::Keeping;
 pub(crate) use jobs::{Entry, JobRecord, RowsOf};
 pub(crate) use plans::NotAdded;
 pub(crate) use profiles::first_time;
@@ -70,7 +72,8 @@ impl Store {
         let store = store.await?;
         let prune = |transaction: &Transaction<'_>| {
             ActivityRow::prune(transaction, now())?;
-            SavedPlan::prune(transaction, now())
+            SavedPlan::prune(transaction, now())?;
+            Draft::prune(transaction)
         };
         store.write(prune).await?;
         Ok(store)

@@ -44,6 +44,7 @@ fn view(lines: Vec<PlanLine>) -> PlanView {
         hazards: Vec::new(),
         stripped: Vec::new(),
         cost: Some(cost(Returning::Marks)),
+        edited: None,
         warnings: Vec::new(),
         typed: None,
         writes_locked: false,
