@@ -32,6 +32,8 @@ export function crumbsOf(at: At, profile: Profile | undefined, job?: JobView): C
 			return [...way, { label: at.exchange || "(default exchange)", mono: true }];
 		case "job":
 			return job ? [...way, { label: `Job ${job.number}` }] : way;
+		case "draft":
+			return [...way, { label: "Draft" }];
 		case "capture":
 			return [...way, { label: "Messages" }];
 		default:

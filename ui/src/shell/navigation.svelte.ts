@@ -1,4 +1,5 @@
 import { createContext } from "svelte";
+import type { DraftFrom } from "../ipc/port";
 import { Remembered } from "../kit/remembered.svelte";
 
 /** The places of an open connection. */
@@ -13,6 +14,8 @@ export type At =
 	| { kind: "queue"; profile: string; queue: string }
 	| { kind: "exchange"; profile: string; exchange: string }
 	| { kind: "job"; profile: string; job: string }
+	/** A message that is being written: a draft that is kept, or what one begins with. */
+	| { kind: "draft"; profile: string; start: { draft: string } | DraftFrom }
 	/** A snapshot, or the capture of a job. */
 	| { kind: "capture"; profile: string; capture: string };
 
@@ -29,6 +32,7 @@ export function placeOf(at: At): Place | null {
 		case "exchange":
 			return "exchanges";
 		case "job":
+		case "draft":
 			return "jobs";
 		case "capture":
 			return "snapshots";

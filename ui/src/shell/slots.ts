@@ -15,7 +15,9 @@ const slot = <Props extends Record<string, unknown>>(
 /** The same for what is one view. Another thing of the same kind is another view, with a state of its own; jobs are chosen
  * within theirs. */
 export const viewOf = (at: At): string =>
-	placeOf(at) === "jobs" && "profile" in at ? `jobs ${at.profile}` : JSON.stringify(at);
+	placeOf(at) === "jobs" && "profile" in at && at.kind !== "draft"
+		? `jobs ${at.profile}`
+		: JSON.stringify(at);
 
 export function slotOf(at: At): Slot {
 	switch (at.kind) {
@@ -38,6 +40,11 @@ export function slotOf(at: At): Slot {
 			});
 		case "job":
 			return slot(() => import("../features/jobs/Jobs.svelte"), { profile: at.profile, chosen: at.job });
+		case "draft":
+			return slot(() => import("../features/edit/DraftPage.svelte"), {
+				profile: at.profile,
+				start: at.start,
+			});
 		case "capture":
 			return slot(() => import("../features/snapshots/CaptureDetail.svelte"), {
 				profile: at.profile,

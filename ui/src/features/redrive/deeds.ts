@@ -1,8 +1,23 @@
-import type { Deed, DeedAsk, Edit, JobCounts, MessageState, Selection, Sending } from "../../ipc/port";
+import type {
+	Deed,
+	DeedAsk,
+	DraftRevision,
+	DraftSource,
+	Edit,
+	JobCounts,
+	MessageState,
+	Selection,
+	Sending,
+	TargetChoice,
+} from "../../ipc/port";
 import { count, counted } from "../../kit/format";
 
 /** Messages to be sent; the dialog asks the rest. What is redriven goes to the queue it failed in. */
-export function sendingOf(deed: Sending, from: Selection, edit: Edit | null = null): DeedAsk {
+export function sendingOf(
+	deed: Sending,
+	from: Selection,
+	edit: Edit | null = null,
+): Extract<DeedAsk, { kind: "send" }> {
 	return {
 		kind: "send",
 		deed,
@@ -15,8 +30,16 @@ export function sendingOf(deed: Sending, from: Selection, edit: Edit | null = nu
 			perSecond: null,
 			canary: null,
 			edit,
+			instead: null,
 		},
 	};
+}
+
+/** One message, and what is sent instead of it. */
+export function editedOf(source: DraftSource, to: TargetChoice, instead: DraftRevision): DeedAsk {
+	const from = { kind: "chosen" as const, capture: source.capture, messages: [source.n] };
+	const { options, ...ask } = sendingOf("redrive", from);
+	return { ...ask, to, options: { ...options, instead } };
 }
 
 /** Chosen messages, each to the queue it failed in. */

@@ -1,4 +1,4 @@
-import type { DeedAsk, JobView, PlanChange, PlanView, Port, TargetChoice } from "../../ipc/port";
+import type { DeedAsk, JobView, PlanChange, PlanView, Port, Target, TargetChoice } from "../../ipc/port";
 import { IpcError } from "../../shell/context";
 import { Asked } from "../parts/asked.svelte";
 import { PaceDraft, type Typed } from "./pace.svelte";
@@ -39,7 +39,8 @@ export class PlanDraft {
 		this.#planned = new Asked(() => this.#makePlan());
 		this.#job = new Asked(() => this.#port.showJob(this.#jobId ?? ""));
 		if (ask.kind === "send") {
-			this.#target = ask.to.kind === "place" ? "queue" : ask.to.kind;
+			this.#target = ask.to.kind === "place" ? ask.to.target.kind : ask.to.kind;
+			if (ask.to.kind === "place") this.#place(ask.to.target);
 			this.#keepOrigin = ask.options?.keepOrigin ?? false;
 		}
 	}
@@ -257,6 +258,11 @@ export class PlanDraft {
 		if (this.#ask.kind !== "send") return this.#ask;
 		const options = { ...this.#ask.options, ...this.pace.options, keepOrigin: this.#keepOrigin };
 		return { ...this.#ask, to: this.#to(), options };
+	}
+
+	#place(target: Target): void {
+		if (target.kind === "queue") this.#queue = target.queue;
+		else [this.#exchange, this.#key] = [target.exchange, target.key];
 	}
 
 	#to(): TargetChoice {
