@@ -1,7 +1,7 @@
 use tauri_specta::{Builder, ErrorHandlingMode, collect_commands};
 
 use crate::commands::{
-    activity, app, captures, connections, dead_letters, drafts, edits, jobs, looks, profiles, queues,
+    activity, app, captures, connections, dead_letters, drafts, edits, jobs, looks, profiles, queues, snapshots,
 };
 
 /// Every command of the window, in one list. What the window may call is generated from it.
@@ -45,6 +45,11 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         captures::read_body,
         captures::save_body,
         captures::export_view,
+        snapshots::search_captures,
+        snapshots::import_capture,
+        snapshots::keep_limits,
+        snapshots::would_drop,
+        snapshots::set_keep_limits,
         dead_letters::list_dead_letters,
         dead_letters::group_failures,
         dead_letters::page_group,

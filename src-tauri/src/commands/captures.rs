@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use tauri::State;
 use tauri::ipc::Channel;
 use workbench::{
-    BodyView, CaptureId, CaptureView, Exported, MessagePage, MessageView, PeekProgress, ProfileId, ViewAsk, ViewId,
-    ViewOpened, Workbench,
+    BodyView, CaptureId, CaptureView, ExportFormat, Exported, MessagePage, MessageView, PeekProgress, ProfileId,
+    ViewAsk, ViewId, ViewOpened, Workbench,
 };
 
 use super::{Answer, fault};
@@ -98,6 +98,7 @@ pub(crate) async fn export_view(
     tasks: State<'_, Tasks>,
     view: ViewId,
     numbers: Option<Vec<u32>>,
+    format: ExportFormat,
     path: PathBuf,
     task: String,
     channel: Channel<PeekProgress>,
@@ -105,5 +106,5 @@ pub(crate) async fn export_view(
     let task = tasks.start(task);
     let numbers = numbers.map(|numbers| numbers.into_iter().map(u64::from).collect());
     let progress = move |read, of| send(&channel, PeekProgress { read, of });
-    workbench.export_view(view, numbers, &path, task.token.clone(), progress).await.map_err(fault)
+    workbench.export_view(view, numbers, format, &path, task.token.clone(), progress).await.map_err(fault)
 }

@@ -12,6 +12,7 @@ pub(crate) mod jobs;
 pub(crate) mod looks;
 pub(crate) mod profiles;
 pub(crate) mod queues;
+pub(crate) mod snapshots;
 
 use workbench::{Error, Fault};
 

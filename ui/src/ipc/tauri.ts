@@ -27,12 +27,13 @@ function channel<T>(onmessage: ((message: T) => void) | undefined): Channel<T> {
 
 /** The real door. */
 export function tauriPort(): Port {
-	const { watchApp, cancelTask, checkConnection, peekQueue, exportView, groupFailures, ...plain } =
-		guarded(commands);
+	const all = guarded(commands);
+	const { watchApp, cancelTask, checkConnection, peekQueue, exportView, ...others } = all;
+	const { groupFailures, searchCaptures, importCapture, ...plain } = others;
 
-	async function followed<T>(
-		{ onprogress, signal }: Follow,
-		start: (task: string, progress: Channel<PeekProgress>) => Promise<T>,
+	async function followed<T, Progress = PeekProgress>(
+		{ onprogress, signal }: Follow<Progress>,
+		start: (task: string, progress: Channel<Progress>) => Promise<T>,
 	): Promise<T> {
 		const task = crypto.randomUUID();
 		const cancel = () => void cancelTask(task);
@@ -54,8 +55,12 @@ export function tauriPort(): Port {
 		},
 		peekQueue: (profile, queue, n, accepted, follow = {}) =>
 			followed(follow, (task, progress) => peekQueue(profile, queue, n, accepted, task, progress)),
-		exportView: (view, numbers, path, follow = {}) =>
-			followed(follow, (task, progress) => exportView(view, numbers, path, task, progress)),
+		exportView: (view, numbers, format, path, follow = {}) =>
+			followed(follow, (task, progress) => exportView(view, numbers, format, path, task, progress)),
+		searchCaptures: (ask, follow = {}) =>
+			followed(follow, (task, progress) => searchCaptures(ask, task, progress)),
+		importCapture: (path, name, profile, follow = {}) =>
+			followed(follow, (task, progress) => importCapture(path, name, profile, task, progress)),
 		groupFailures: (ask, follow = {}) =>
 			followed(follow, (task, progress) => groupFailures(ask, task, progress)),
 	};

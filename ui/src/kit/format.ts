@@ -96,6 +96,12 @@ export function absolute(at: string | null | undefined): string {
 	return `${date(ms)}, ${clockOf(ms)}.${fraction} ${zoneName(ms)}`;
 }
 
+/** `20 Nov 2026` */
+export function day(at: string | null | undefined): string {
+	const ms = parse(at);
+	return ms === null ? UNKNOWN : date(ms);
+}
+
 /** `14:18:06` */
 export function clock(at: string | null | undefined): string {
 	const ms = parse(at);

@@ -18,6 +18,7 @@ export function crumbsOf(at: At, profile: Profile | undefined, job?: JobView): C
 			{ label: at.profile === null ? "New" : (profile?.name ?? "") },
 		];
 	}
+	if (at.kind === "settings") return [{ label: "Settings" }, { label: "Data on this computer" }];
 	const place = placeOf(at) ?? "queues";
 	const label = PLACES.find((one) => one.place === place)?.label ?? "";
 	const up: At = { kind: "place", profile: at.profile, place };

@@ -16,8 +16,10 @@ export type At =
 	| { kind: "job"; profile: string; job: string }
 	/** A message that is being written: a draft that is kept, or what one begins with. */
 	| { kind: "draft"; profile: string; start: { draft: string } | DraftFrom }
-	/** A snapshot, or the capture of a job. */
-	| { kind: "capture"; profile: string; capture: string };
+	/** A snapshot, or the capture of a job. `found`: the message to begin with, and the text that it was found by. */
+	| { kind: "capture"; profile: string; capture: string; found?: { n: number; text: string } }
+	/** What is about this computer; `profile`: the connection that stays beside it. */
+	| { kind: "settings"; profile: string | null };
 
 const WELCOME: At = { kind: "welcome" };
 const STEPS_MAX = 50;
@@ -84,7 +86,7 @@ export class Navigation {
 
 	/** One level up: from a queue to the queues. `false`: this is the top. */
 	up(): boolean {
-		if (this.#at.kind === "editor") {
+		if (this.#at.kind === "editor" || this.#at.kind === "settings") {
 			this.#show(this.#steps.pop() ?? WELCOME);
 			return true;
 		}

@@ -49,7 +49,10 @@ export function slotOf(at: At): Slot {
 			return slot(() => import("../features/snapshots/CaptureDetail.svelte"), {
 				profile: at.profile,
 				capture: at.capture,
+				found: at.found ?? null,
 			});
+		case "settings":
+			return slot(() => import("../features/settings/Storage.svelte"), {});
 		case "place":
 			return placeSlot(at);
 	}

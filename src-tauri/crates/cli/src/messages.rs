@@ -1,7 +1,7 @@
 //! Messages of a capture, printed.
 
 use clap::Args;
-use workbench::{BodyFormat, CaptureId, FieldView, MessageColumn, MessageRow, ViewAsk, ViewId};
+use workbench::{BodyFormat, CaptureId, ExportFormat, FieldView, MessageColumn, MessageRow, ViewAsk, ViewId};
 
 use crate::failure::Failure;
 use crate::out::clean;
@@ -63,7 +63,7 @@ impl Print {
     async fn message(&self, session: &Session, capture: CaptureId, row: &MessageRow) -> Result<(), Failure> {
         let out = &session.out;
         if out.json {
-            return out.bytes(&session.workbench.message_line(capture, row.n).await?);
+            return out.bytes(&session.workbench.message_line(capture, row.n, ExportFormat::Jsonl).await?);
         }
         out.line(&heading(row))?;
         if !self.full {

@@ -1,4 +1,4 @@
-import type { CaptureView, Exported, PeekProgress, Port } from "../../ipc/port";
+import type { CaptureView, Exported, ExportFormat, PeekProgress, Port } from "../../ipc/port";
 import { IpcError } from "../../shell/context";
 
 /** Which messages are exported. */
@@ -8,10 +8,10 @@ const NAME_MAX = 60;
 const two = (n: number) => String(n).padStart(2, "0");
 
 /** A file name for messages of that queue; what file systems do not like is left out of it. */
-export function exportFileName(queue: string, at: Date): string {
+export function exportFileName(queue: string, at: Date, format: ExportFormat): string {
 	const safe = queue.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "");
 	const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-	return `${safe.slice(0, NAME_MAX) || "messages"}-${day}-${two(at.getHours())}${two(at.getMinutes())}.jsonl`;
+	return `${safe.slice(0, NAME_MAX) || "messages"}-${day}-${two(at.getHours())}${two(at.getMinutes())}.${format}`;
 }
 
 /** In that folder, written as that system writes paths. */
@@ -25,7 +25,13 @@ interface Asked {
 	view: string;
 	chosen: number[];
 	scope: Scope;
+	format: ExportFormat;
 	path: string;
+}
+
+/** The same file name for another format; another ending that was written by hand stays. */
+export function withFormat(path: string, format: ExportFormat): string {
+	return path.replace(/\.(jsonl|csv)$/i, `.${format}`);
 }
 
 /** One export, from its start to its end. */
@@ -78,10 +84,13 @@ export class Export {
 		this.#progress = null;
 	}
 
-	async #write({ capture, view, chosen, scope, path }: Asked, signal: AbortSignal): Promise<Exported> {
+	async #write(
+		{ capture, view, chosen, scope, format, path }: Asked,
+		signal: AbortSignal,
+	): Promise<Exported> {
 		const follow = { signal, onprogress: (progress: PeekProgress) => (this.#progress = progress) };
-		if (scope === "chosen") return this.#port.exportView(view, chosen, path, follow);
-		if (scope === "filtered") return this.#port.exportView(view, null, path, follow);
+		if (scope === "chosen") return this.#port.exportView(view, chosen, format, path, follow);
+		if (scope === "filtered") return this.#port.exportView(view, null, format, path, follow);
 		const whole = await this.#port.openView({
 			capture: capture.id,
 			filter: "",
@@ -89,7 +98,7 @@ export class Export {
 			descending: false,
 		});
 		try {
-			return await this.#port.exportView(whole.view, null, path, follow);
+			return await this.#port.exportView(whole.view, null, format, path, follow);
 		} finally {
 			await this.#port.closeView(whole.view).catch(() => null);
 		}

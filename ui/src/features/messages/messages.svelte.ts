@@ -21,9 +21,10 @@ export class MessageList {
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
 
-	constructor(port: Port, capture: string) {
+	constructor(port: Port, capture: string, filter = "") {
 		this.#port = port;
 		this.#capture = capture;
+		this.#filter = filter;
 		this.rows = new PagedRows({ id: (row) => String(row.n), fetch: (from, n) => this.#page(from, n) });
 	}
 

@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { fakePort } from "../../ipc/fake";
 import type { ViewAsk } from "../../ipc/port";
 import { IpcError } from "../../shell/context";
-import { Export, exportFileName, exportPath } from "./export.svelte";
+import { Export, exportFileName, exportPath, withFormat } from "./export.svelte";
 import { Inspected } from "./inspected.svelte";
 import { MessageList } from "./messages.svelte";
 import { bodyFileName } from "./tabs";
@@ -106,10 +106,14 @@ test("of two messages asked for the later one is shown, whichever answers last",
 
 test("names of files come from the queue and the clock, never from a message, and hold nothing a path could mean", () => {
 	const at = new Date(2026, 10, 20, 14, 5);
-	expect(exportFileName("orders.payments.dlq", at)).toBe("orders.payments.dlq-2026-11-20-1405.jsonl");
-	expect(exportFileName("../../etc/eu 🧾", at)).toBe("etc-eu-2026-11-20-1405.jsonl");
-	expect(exportFileName("🧾", at)).toBe("messages-2026-11-20-1405.jsonl");
+	expect(exportFileName("orders.payments.dlq", at, "jsonl")).toBe(
+		"orders.payments.dlq-2026-11-20-1405.jsonl",
+	);
+	expect(exportFileName("../../etc/eu 🧾", at, "jsonl")).toBe("etc-eu-2026-11-20-1405.jsonl");
+	expect(exportFileName("🧾", at, "jsonl")).toBe("messages-2026-11-20-1405.jsonl");
 	expect(exportPath("C:\\data", "a.jsonl")).toBe("C:\\data\\a.jsonl");
+	expect(withFormat("/Documents/ada/a.jsonl", "csv")).toBe("/Documents/ada/a.csv");
+	expect(withFormat("/Documents/ada/a.txt", "csv")).toBe("/Documents/ada/a.txt");
 	expect(bodyFileName(7, "json")).toBe("message-7.json");
 });
 
@@ -121,7 +125,13 @@ test("an export of all ignores the filter and leaves no view behind", async () =
 	await vi.waitFor(() => expect(list.shown).toBeLessThan(120));
 	const closeView = vi.fn(fake.closeView);
 	const writing = new Export({ ...fake, closeView });
-	const asked = { capture: capture.view, view: list.view ?? "", chosen: [3, 5], path: "/tmp/x.jsonl" };
+	const asked = {
+		capture: capture.view,
+		view: list.view ?? "",
+		chosen: [3, 5],
+		format: "csv" as const,
+		path: "/tmp/x.csv",
+	};
 	expect((await writing.run({ ...asked, scope: "all" }))?.messages).toBe(120);
 	expect(closeView).toHaveBeenCalledTimes(1);
 	expect((await writing.run({ ...asked, scope: "filtered" }))?.messages).toBe(list.shown);

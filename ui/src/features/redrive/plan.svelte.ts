@@ -19,6 +19,7 @@ export class PlanDraft {
 	#exchange = $state("");
 	#key = $state("");
 	#keepOrigin = $state(false);
+	#toProfile = $state<string | null>(null);
 	#planned: Asked<PlanView>;
 	#startFault = $state.raw<IpcError | null>(null);
 	#remade = $state(false);
@@ -42,6 +43,7 @@ export class PlanDraft {
 			this.#target = ask.to.kind === "place" ? ask.to.target.kind : ask.to.kind;
 			if (ask.to.kind === "place") this.#place(ask.to.target);
 			this.#keepOrigin = ask.options?.keepOrigin ?? false;
+			this.#toProfile = ask.options?.toProfile ?? null;
 		}
 	}
 
@@ -88,6 +90,11 @@ export class PlanDraft {
 		return this.#keepOrigin;
 	}
 
+	/** The connection that is sent to. */
+	get toProfile(): string {
+		return this.#toProfile ?? this.#profile;
+	}
+
 	/** The place that is asked for is named, and what is typed makes sense. */
 	get complete(): boolean {
 		if (this.pace.wrong !== null) return false;
@@ -132,6 +139,12 @@ export class PlanDraft {
 
 	chooseTarget(target: TargetKind): void {
 		this.#target = target;
+		this.#changed();
+	}
+
+	/** It has to be open. */
+	chooseProfile(profile: string): void {
+		this.#toProfile = profile === this.#profile ? null : profile;
 		this.#changed();
 	}
 
@@ -256,7 +269,12 @@ export class PlanDraft {
 
 	#asked(): DeedAsk {
 		if (this.#ask.kind !== "send") return this.#ask;
-		const options = { ...this.#ask.options, ...this.pace.options, keepOrigin: this.#keepOrigin };
+		const options = {
+			...this.#ask.options,
+			...this.pace.options,
+			keepOrigin: this.#keepOrigin,
+			toProfile: this.#toProfile,
+		};
 		return { ...this.#ask, to: this.#to(), options };
 	}
 

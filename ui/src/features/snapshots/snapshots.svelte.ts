@@ -1,4 +1,7 @@
 import type { CaptureSource, CaptureView, Port } from "../../ipc/port";
+import type { Sort } from "../../kit/columns";
+import { Remembered } from "../../kit/remembered.svelte";
+import { PagedRows } from "../../kit/rows.svelte";
 import { Asked } from "../parts/asked.svelte";
 
 export const SOURCES: Record<CaptureSource, string> = {
@@ -9,13 +12,42 @@ export const SOURCES: Record<CaptureSource, string> = {
 	import: "Import",
 };
 
+/** What stands for the profile of messages that no connection of this computer read. */
+export const NO_PROFILE = "00000000-0000-0000-0000-000000000000";
+
+/** What a capture is called where nobody named it. */
+export const titleOf = (capture: CaptureView): string => capture.name ?? SOURCES[capture.source];
+
+const KEYS: Record<string, (capture: CaptureView) => string | number> = {
+	name: (capture) => titleOf(capture).toLowerCase(),
+	queue: (capture) => capture.queue,
+	profile: (capture) => capture.profileName,
+	made: (capture) => capture.madeAt,
+	messages: (capture) => capture.messages,
+	bytes: (capture) => capture.bytes,
+};
+
 /** What is kept on this computer of one connection: snapshots that were named, and captures that were not. */
 export class CaptureList {
+	/** The same as a table. */
+	readonly rows: PagedRows<CaptureView>;
+	/** The capture with the keyboard cursor. */
+	cursor = $state<string | null>(null);
 	readonly #asked: Asked<CaptureView[]>;
+	#sort = new Remembered<Sort>("snapshots.sort", { column: "made", descending: true });
 	#filter = $state("");
 
 	constructor(port: Port, profile: string) {
 		this.#asked = new Asked(() => port.listCaptures(profile));
+		this.rows = new PagedRows({
+			id: (capture) => capture.id,
+			fetch: async (from, n) => {
+				if (this.#asked.value === null) await this.#asked.again();
+				if (this.#asked.value === null) throw this.#asked.fault;
+				const all = this.#sorted;
+				return { shown: all.length, rows: all.slice(from, from + n) };
+			},
+		});
 	}
 
 	get known(): boolean {
@@ -28,6 +60,10 @@ export class CaptureList {
 
 	get filter(): string {
 		return this.#filter;
+	}
+
+	get sort(): Sort {
+		return this.#sort.value;
 	}
 
 	get all(): CaptureView[] {
@@ -49,16 +85,28 @@ export class CaptureList {
 		return this.all.reduce((sum, capture) => sum + capture.bytes, 0);
 	}
 
+	/** Messages in all of them. */
+	get messages(): number {
+		return this.all.reduce((sum, capture) => sum + capture.messages, 0);
+	}
+
 	find(id: string | null): CaptureView | undefined {
 		return this.all.find((capture) => capture.id === id);
 	}
 
 	filterBy(text: string): void {
 		this.#filter = text;
+		this.rows.restart();
+	}
+
+	sortBy(sort: Sort): void {
+		this.#sort.value = sort;
+		this.rows.restart();
 	}
 
 	async again(): Promise<void> {
 		await this.#asked.again();
+		this.rows.refresh();
 	}
 
 	get #matching(): CaptureView[] {
@@ -66,5 +114,15 @@ export class CaptureList {
 		return this.all.filter(({ name, queue, note }) =>
 			`${name ?? ""} ${queue} ${note}`.toLowerCase().includes(wanted),
 		);
+	}
+
+	get #sorted(): CaptureView[] {
+		const { column, descending } = this.#sort.value;
+		const key = KEYS[column] ?? KEYS.made;
+		const order = descending ? -1 : 1;
+		return this.#matching.toSorted((one, other) => {
+			const [a, b] = [key?.(one) ?? 0, key?.(other) ?? 0];
+			return order * (a < b ? -1 : a > b ? 1 : 0);
+		});
 	}
 }

@@ -19,6 +19,7 @@ import { deadLetterCalls } from "./groups";
 import { jobCalls } from "./jobs";
 import { bodyView, type FakeMessage, messageView } from "./messages";
 import { bindingsOf, queueView } from "./queues";
+import { snapshotCalls } from "./snapshots";
 import { sorted } from "./sorted";
 import { type FakeOptions, fail, now, World } from "./world";
 
@@ -44,6 +45,7 @@ export function fakePort(options: FakeOptions = {}): FakePort {
 		...connectionCalls(world),
 		...lookCalls(world),
 		...captureCalls(world),
+		...snapshotCalls(world),
 		...deadLetterCalls(world),
 		...draftCalls(world),
 		...editCalls(world),
@@ -361,7 +363,7 @@ function captureCalls(world: World) {
 		showBody: async (capture, n) => bodyView(messageOf(capture, n)),
 		readBody: async (capture, n, from, len) => messageOf(capture, n).body.buffer.slice(from, from + len),
 		saveBody: async (capture, n, path) => ({ path, messages: 1, bytes: messageOf(capture, n).body.length }),
-		exportView: async (view, numbers, path, follow: Follow = {}) => {
+		exportView: async (view, numbers, _, path, follow: Follow = {}) => {
 			const { rows } = viewed(view);
 			const chosen = numbers === null ? rows : rows.filter((message) => numbers.includes(message.row.n));
 			follow.onprogress?.({ read: chosen.length, of: chosen.length });

@@ -11,6 +11,7 @@ import type {
 	GuardView,
 	JobCounts,
 	JobView,
+	KeepLimits,
 	PlanChange,
 	Profile,
 	ProfileId,
@@ -77,6 +78,7 @@ export class World {
 	readonly jobs = new Map<string, JobView>();
 	readonly guards = new Map<string, GuardView>();
 	readonly activity: ActivityRow[] = [];
+	limits: KeepLimits = { days: 30, bytes: 2 * 1024 ** 3 };
 	readonly refusals = new Map<string, Fault>();
 	#listeners = new Set<(event: AppEvent) => void>();
 	#queuesEach: number;
@@ -170,7 +172,7 @@ export class World {
 			outcome: "put back, in order",
 			heldBy: null,
 			cutShort: false,
-			kept: { kind: "whileThereIsRoom" },
+			kept: change.name == null ? { kind: "whileThereIsRoom" } : { kind: "always" },
 			...change,
 		};
 		const capture = { view, messages };

@@ -42,7 +42,12 @@ export const commands = {
 	/**  A part of a body as raw bytes, at most 1 MiB. */
 	readBody: (capture: CaptureId, n: number, from: number, len: number) => __TAURI_INVOKE<ArrayBuffer>("read_body", { capture, n, from, len }),
 	saveBody: (capture: CaptureId, n: number, path: string) => __TAURI_INVOKE<Exported>("save_body", { capture, n, path }),
-	exportView: (view: ViewId, numbers: number[] | null, path: string, task: string, channel: Channel<PeekProgress>) => __TAURI_INVOKE<Exported>("export_view", { view, numbers, path, task, channel }),
+	exportView: (view: ViewId, numbers: number[] | null, format: ExportFormat, path: string, task: string, channel: Channel<PeekProgress>) => __TAURI_INVOKE<Exported>("export_view", { view, numbers, format, path, task, channel }),
+	searchCaptures: (ask: SearchAsk, task: string, channel: Channel<SearchStep>) => __TAURI_INVOKE<SearchEnd>("search_captures", { ask, task, channel }),
+	importCapture: (path: string, name: string, profile: ProfileId | null, task: string, channel: Channel<ImportProgress>) => __TAURI_INVOKE<CaptureView>("import_capture", { path, name, profile, task, channel }),
+	keepLimits: () => __TAURI_INVOKE<Room>("keep_limits"),
+	wouldDrop: (limits: KeepLimits) => __TAURI_INVOKE<Dropped>("would_drop", { limits }),
+	setKeepLimits: (limits: KeepLimits) => __TAURI_INVOKE<Dropped>("set_keep_limits", { limits }),
 	listDeadLetters: (profile: ProfileId) => __TAURI_INVOKE<DeadLetterInbox>("list_dead_letters", { profile }),
 	groupFailures: (ask: GroupAsk, task: string, channel: Channel<PeekProgress>) => __TAURI_INVOKE<FailureGroups>("group_failures", { ask, task, channel }),
 	pageGroup: (ask: GroupPageAsk) => __TAURI_INVOKE<GroupPage>("page_group", { ask }),
@@ -564,6 +569,13 @@ export type DraftTrouble = {
 /**  How long until a queue is empty at the present rates, or why that cannot be said. */
 export type Drain = { kind: "empty" } | { kind: "seconds"; seconds: number } | { kind: "growing" } | { kind: "steady" } | { kind: "stuck" } | { kind: "noConsumers" } | { kind: "deadLetterQueue" } | { kind: "unknown" };
 
+/**  Captures that were dropped, or would be. */
+export type Dropped = {
+	captures: number,
+	messages: number,
+	bytes: number,
+};
+
 /**
  *  What is changed in each message before it is sent. The steps are carried out in order; a message at which one of them
  *  fails stays as it is, and is not sent.
@@ -730,6 +742,13 @@ export type ExchangeView = {
 	policies: PolicyView[],
 	bindings: BindingView[],
 };
+
+/**  How messages are written to a file. */
+export type ExportFormat = 
+/**  One JSON object a line, with nothing lost: it can be imported. */
+"jsonl" | 
+/**  For spreadsheets, without formulas. Types are lost, and it cannot be imported. */
+"csv";
 
 /**  How an export ended. */
 export type Exported = {
@@ -1000,6 +1019,14 @@ export type Health = { kind: "live" } |
 /**  Not connected; it tries again by itself. */
 { kind: "lost"; why: string };
 
+/**  How far an import has come. */
+export type ImportProgress = {
+	messages: number,
+	/**  Of the file. */
+	bytes: number,
+	bytesTotal: number,
+};
+
 /**  How many messages of a job are in which state. `planned` is the sum of the others. */
 export type JobCounts = {
 	planned: number,
@@ -1111,6 +1138,17 @@ export type JobView = {
 	watchingUntil: string | null,
 	/**  The messages that are not simply done, at most 500, with what is known of both ends. */
 	rows: JobRow[],
+};
+
+/**
+ *  How long, and how many bytes, copies are kept that nobody named. Never dropped by either: snapshots, copies that a job
+ *  needs, and copies of messages that exist nowhere else.
+ */
+export type KeepLimits = {
+	/**  Copies of jobs, from which they can be undone, are dropped so many days after the job ended. */
+	days: number,
+	/**  All of them together; over it the oldest are dropped first. */
+	bytes: number,
 };
 
 /**  How long a capture is kept. */
@@ -1525,6 +1563,12 @@ export type Returning =
 /**  What has been handed out more often than `limit` is destroyed by being given back. */
 { kind: "destroys"; limit: number };
 
+/**  The limits, and what the captures that they are about take now. */
+export type Room = {
+	limits: KeepLimits,
+	bytesUsed: number,
+};
+
 /**  Where a setting comes from. */
 export type RouteSource = { kind: "argument" } | { kind: "policy"; name: string } | { kind: "operatorPolicy"; name: string } | 
 /**  The broker's own wiring, without policies: a redrive policy of the queue. */
@@ -1568,6 +1612,42 @@ export type SavedPlan = {
 export type SavedProfile = {
 	profile: Profile,
 	secretNotKept: string | null,
+};
+
+/**  A text to look for. */
+export type SearchAsk = {
+	/**  In the captures of that profile and in files of nobody; `None`: in all. */
+	profile: ProfileId | null,
+	/**  Anywhere in a body; Latin letters in upper and lower case alike. */
+	text: string,
+};
+
+/**  How a search ended. */
+export type SearchEnd = {
+	searched: number,
+	of: number,
+	found: number,
+	/**  It ended because it had found as many as one search gives. */
+	cut: boolean,
+	/**  Captures that could not be read, and why. */
+	unread: string[],
+};
+
+/**  A message that holds the text. */
+export type SearchHit = {
+	capture: CaptureId,
+	row: MessageRow,
+	/**  The first place that holds it, as the body writes it, with a few characters on both sides. */
+	before: string,
+	found: string,
+	after: string,
+};
+
+/**  How far a search has come, and what it found since it last said so. */
+export type SearchStep = {
+	hits: SearchHit[],
+	searched: number,
+	of: number,
 };
 
 /**  Where a profile's secret is. */

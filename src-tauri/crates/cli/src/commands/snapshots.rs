@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use workbench::{CaptureView, Error, Kept, MessageColumn, ViewAsk};
+use workbench::{CaptureView, Error, ExportFormat, ImportProgress, Kept, MessageColumn, ViewAsk};
 
 use super::limits::Limits;
 use crate::connection;
@@ -60,6 +60,9 @@ pub(crate) struct Search {
 }
 
 /// Write the messages of a snapshot to a new file, with nothing of them lost
+///
+/// JSONL keeps everything and can be imported. CSV is for spreadsheets: types and properties are left out, what a spreadsheet
+/// would take for a formula is preceded by a quote, and it cannot be imported.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
     #[command(flatten)]
@@ -104,6 +107,17 @@ pub(crate) struct Snapshot {
 enum Format {
     /// One JSON object a line, as --json prints messages
     Jsonl,
+    /// For spreadsheets, without formulas: not lossless, and not to be imported
+    Csv,
+}
+
+impl From<Format> for ExportFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Jsonl => Self::Jsonl,
+            Format::Csv => Self::Csv,
+        }
+    }
 }
 
 pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Failure> {
@@ -224,10 +238,11 @@ fn as_text(text: &str) -> String {
 impl Export {
     async fn run(self, session: &Session) -> Result<Exit, Failure> {
         let snapshot = self.snapshot.find(session).await?;
-        let Format::Jsonl = self.format;
+        let format = ExportFormat::from(self.format);
         if self.file == Path::new("-") {
+            session.out.bytes(&session.workbench.export_head(format)?)?;
             for n in 1..=snapshot.messages {
-                let line = session.workbench.message_line(snapshot.id, n);
+                let line = session.workbench.message_line(snapshot.id, n, format);
                 let line = session.unless_stopped(async { Ok(line.await?) }).await?;
                 session.out.bytes(&line)?;
             }
@@ -238,7 +253,8 @@ impl Export {
         let view = session.workbench.open_view(ask).await?.view;
         let out = session.out.clone();
         let progress = move |done, of| out.progress(&format!("{done} of {of} written"));
-        let exported = session.workbench.export_view(view, None, &self.file, session.stop.clone(), progress).await;
+        let exported =
+            session.workbench.export_view(view, None, format, &self.file, session.stop.clone(), progress).await;
         session.out.progress_ends();
         let exported = exported?;
         if session.out.json {
@@ -259,7 +275,7 @@ impl Import {
         };
         let stem = || self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let name = self.name.clone().or_else(stem).unwrap_or_default();
-        let progress = |read: u64| session.out.progress(&format!("{read} read"));
+        let progress = |read: ImportProgress| session.out.progress(&format!("{} read", read.messages));
         let importing = session.workbench.import_capture(&self.file, name, of, session.stop.clone(), progress);
         let imported = Box::pin(importing).await;
         session.out.progress_ends();

@@ -17,12 +17,13 @@ const DAYS_MAX: u32 = 3_650;
 
 /// How long, and how many bytes, copies are kept that nobody named. Never dropped by either: snapshots, copies that a job
 /// needs, and copies of messages that exist nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct KeepLimits {
     /// Copies of jobs, from which they can be undone, are dropped so many days after the job ended.
     pub days: u32,
     /// All of them together; over it the oldest are dropped first.
+    #[specta(type = u32)]
     pub bytes: u64,
 }
 
@@ -50,11 +51,14 @@ pub enum Kept {
 }
 
 /// Captures that were dropped, or would be.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Dropped {
+    #[specta(type = u32)]
     pub captures: u64,
+    #[specta(type = u32)]
     pub messages: u64,
+    #[specta(type = u32)]
     pub bytes: u64,
 }
 
@@ -67,10 +71,11 @@ impl Dropped {
 }
 
 /// The limits, and what the captures that they are about take now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct Room {
     pub limits: KeepLimits,
+    #[specta(type = u32)]
     pub bytes_used: u64,
 }
 

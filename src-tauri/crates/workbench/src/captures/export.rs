@@ -1,4 +1,4 @@
-//! Messages as JSON, one a line, with nothing of them lost; bodies as files. A file appears under its name when it is
+//! Messages as JSON, one a line, with nothing of them lost, or as CSV; bodies as files. A file appears under its name when it is
 //! whole.
 
 use std::fs::{self, File, OpenOptions};
@@ -10,10 +10,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use broker::{Death, Message, QueueName, Table, Value};
 use jiff::Timestamp;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exported, Stored, body, file, head, no_such_message, read_file};
+use super::{Exported, Stored, body, csv, file, head, no_such_message, read_file};
 use crate::store::{in_background, io_trouble};
 use crate::{Error, Result, ViewId, Workbench};
 
@@ -21,8 +21,42 @@ const EXPORTING: &str = "export";
 /// Messages between two words about how far it has come.
 const PROGRESS_EVERY: u64 = 100;
 
+/// How messages are written to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub enum ExportFormat {
+    /// One JSON object a line, with nothing lost: it can be imported.
+    Jsonl,
+    /// For spreadsheets, without formulas. Types are lost, and it cannot be imported.
+    Csv,
+}
+
+impl ExportFormat {
+    /// What comes before the first message.
+    pub(super) fn head(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Jsonl => Ok(Vec::new()),
+            Self::Csv => csv::names(),
+        }
+    }
+
+    pub(super) fn line(self, stored: &Stored, queue: &QueueName) -> Result<Vec<u8>> {
+        match self {
+            Self::Jsonl => line(stored, queue),
+            Self::Csv => csv::line(stored),
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Jsonl => "JSONL",
+            Self::Csv => "CSV",
+        }
+    }
+}
+
 impl Workbench {
-    /// Writes messages of a view to a new file, in its order, as JSONL: all, or those with these numbers. `progress` is
+    /// Writes messages of a view to a new file, in its order: all, or those with these numbers. `progress` is
     /// told how many of how many are written. Synced when it answers; stopped by `cancel` it leaves nothing behind.
     ///
     /// Fails with [`Error::Invalid`] where there is a file of that name already, and with [`Error::Cancelled`].
@@ -30,6 +64,7 @@ impl Workbench {
         &self,
         view: ViewId,
         numbers: Option<Vec<u64>>,
+        format: ExportFormat,
         path: &Path,
         cancel: CancellationToken,
         progress: impl Fn(u64, u64) + Send + 'static,
@@ -45,10 +80,10 @@ impl Workbench {
         // Whoever stops waiting stops the export too.
         let stopped = cancel.child_token();
         let waited_for = stopped.clone().drop_guard();
-        let write = move || export(&from, &record.queue, &wanted, &to, &stopped, &progress);
+        let write = move || export(&from, &record.queue, &wanted, format, &to, &stopped, &progress);
         let exported = in_background(EXPORTING, write).await?;
         drop(waited_for);
-        self.note_export(open.capture, &exported).await?;
+        self.note_export(open.capture, &exported, format.words()).await?;
         Ok(exported)
     }
 }
@@ -57,12 +92,14 @@ fn export(
     from: &Path,
     queue: &QueueName,
     numbers: &[u64],
+    format: ExportFormat,
     to: &Path,
     stopped: &CancellationToken,
     progress: &(impl Fn(u64, u64) + Send),
 ) -> Result<Exported> {
     let mut out = NewFile::create(to)?;
     let of = numbers.len() as u64;
+    out.write(&format.head()?)?;
     // The inner result is ours, the outer one SQLite's.
     let written = read_file(from, |connection| {
         for (n, done) in numbers.iter().zip(0u64..) {
@@ -70,7 +107,7 @@ fn export(
                 return Ok(Err(Error::Cancelled));
             }
             let Some(stored) = file::load(connection, *n)? else { return Ok(Err(no_such_message(*n))) };
-            if let Err(error) = write_line(&mut out, &stored, queue) {
+            if let Err(error) = format.line(&stored, queue).and_then(|line| out.write(&line)) {
                 return Ok(Err(error));
             }
             if (done + 1) % PROGRESS_EVERY == 0 || done + 1 == of {
@@ -83,12 +120,8 @@ fn export(
     out.finish(of)
 }
 
-fn write_line(out: &mut NewFile, stored: &Stored, queue: &QueueName) -> Result<()> {
-    out.write(&line(stored, queue)?)
-}
-
 /// One message as JSON, with the line's end.
-pub(super) fn line(stored: &Stored, queue: &QueueName) -> Result<Vec<u8>> {
+fn line(stored: &Stored, queue: &QueueName) -> Result<Vec<u8>> {
     // A level of tables is three of brackets.
     let depth = 3 * head::nesting(&stored.message.headers).max(head::nesting(&stored.message.properties));
     let line = head::with_room(depth, || serde_json::to_vec(&Line::new(stored, queue)));

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use broker::{Death, Message, MessageKey, QueueName, Routing, Table, Value};
-use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{CaptureSource, Captured, NewCapture, head, json};
 use crate::activity::NewActivity;
-use crate::store::{in_background, io_trouble};
+use crate::store::{CaptureRecord, in_background, io_trouble};
 use crate::{Act, AppEvent, CaptureView, Error, Outcome, ProfileId, Result, Workbench};
 
 const IMPORTING: &str = "import";
@@ -26,13 +25,23 @@ const BATCH_MESSAGES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Brackets inside each other in one line: a level of tables is three, and a few are around them.
 const BRACKETS_MAX: usize = 3 * head::NESTED_MAX + 8;
-/// What stands for the profile of messages that no connection of this computer read.
-const NO_PROFILE: Uuid = Uuid::nil();
+
+/// How far an import has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportProgress {
+    #[specta(type = u32)]
+    pub messages: u64,
+    /// Of the file.
+    #[specta(type = u32)]
+    pub bytes: u64,
+    #[specta(type = u32)]
+    pub bytes_total: u64,
+}
 
 impl Workbench {
     /// Reads an exported file into a new snapshot of that name. `of` is the profile whose messages they are, where one of
-    /// them is: only there can they be sent. `progress` is told how many are read. Stopped by `cancel` it leaves nothing
-    /// behind.
+    /// them is: only there can they be sent. Stopped by `cancel` it leaves nothing behind.
     ///
     /// Fails with [`Error::Invalid`], which names the line, where the file is not an export, and with
     /// [`Error::Cancelled`]; then there is no snapshot.
@@ -42,11 +51,11 @@ impl Workbench {
         name: String,
         of: Option<ProfileId>,
         cancel: CancellationToken,
-        progress: impl Fn(u64) + Send + Sync,
+        progress: impl Fn(ImportProgress) + Send + Sync,
     ) -> Result<CaptureView> {
         let (profile, profile_name) = match of {
             Some(id) => (id, self.profile(id).await?.name),
-            None => (NO_PROFILE.into(), "from a file".to_owned()),
+            None => (CaptureRecord::NO_PROFILE.into(), "from a file".to_owned()),
         };
         let mut lines = Lines::open(path)?;
         let mut batch;
@@ -65,7 +74,7 @@ impl Workbench {
                 }
                 read += batch.len() as u64;
                 writer.append(batch).await?;
-                progress(read);
+                progress(ImportProgress { messages: read, bytes: lines.bytes, bytes_total: lines.bytes_total });
                 (lines, batch) = lines.next().await?;
             }
             Ok(())
@@ -98,6 +107,9 @@ struct Lines {
     from: BufReader<File>,
     /// Read so far.
     count: u64,
+    bytes: u64,
+    /// Of the file when it was opened.
+    bytes_total: u64,
     /// Of the first message, and so of all.
     queue: Option<QueueName>,
 }
@@ -106,10 +118,12 @@ impl Lines {
     fn open(path: &Path) -> Result<Self> {
         let cannot = |why: String| Error::Invalid { why: format!("cannot read `{}`: {why}", path.display()) };
         let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
-        if !file.metadata().is_ok_and(|about| about.is_file()) {
+        let about = file.metadata().map_err(|error| cannot(error.to_string()))?;
+        if !about.is_file() {
             return Err(cannot("it is not a file".to_owned()));
         }
-        Ok(Self { path: path.to_owned(), from: BufReader::new(file), count: 0, queue: None })
+        let (path, from, bytes_total) = (path.to_owned(), BufReader::new(file), about.len());
+        Ok(Self { path, from, count: 0, bytes: 0, bytes_total, queue: None })
     }
 
     /// The next messages; none at the file's end.
@@ -132,6 +146,7 @@ impl Lines {
             }
             self.count += 1;
             bytes += line.len();
+            self.bytes += line.len() as u64;
             if !line.trim_ascii().is_empty() {
                 batch.push(self.message(&line).map_err(|why| self.bad(&why))?);
             }
@@ -150,7 +165,7 @@ impl Lines {
         }
         let text = std::str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;
         if !text.trim_start().starts_with('{') {
-            return Err("it is not a JSON object".to_owned());
+            return Err("it is not a JSON object; only what was exported as JSONL can be imported".to_owned());
         }
         let depth = json::nesting(text);
         if depth > BRACKETS_MAX {

@@ -2,6 +2,7 @@
 
 mod body;
 mod budget;
+mod csv;
 mod export;
 mod fields;
 mod file;
@@ -14,6 +15,7 @@ mod open;
 mod page;
 mod preview;
 mod scan;
+mod search;
 mod settle;
 mod view;
 mod views;
@@ -39,11 +41,14 @@ use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
 pub(crate) use body::shown as shown_body;
 use budget::Keeping;
 pub use budget::{Dropped, KeepLimits, Kept, Room};
+pub use export::ExportFormat;
 pub(crate) use fields::{fields, words as value_words};
 pub(crate) use filter::{Filter, json_at, path_of};
+pub use import::ImportProgress;
 pub(crate) use json::{compact as compact_json, indent as indent_json, is_json, trouble as json_trouble};
 pub(crate) use open::{Listed, Open};
 pub(crate) use scan::{ScanAsk, Scanned};
+pub use search::{SearchAsk, SearchEnd, SearchHit, SearchStep};
 use view::View;
 pub use views::{
     BodyFormat, BodyView, CaptureSource, CaptureView, Exported, Fate, MessageColumn, MessagePage, MessageRow,

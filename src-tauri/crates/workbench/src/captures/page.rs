@@ -20,10 +20,10 @@ const NAME_MAX: usize = 120;
 const NOTE_MAX: usize = 4000;
 
 impl Workbench {
-    /// The captures of one profile, or of all, newest first.
+    /// The captures of one profile and of files of nobody, or of all, newest first.
     pub async fn list_captures(&self, profile: Option<ProfileId>) -> Result<Vec<CaptureView>> {
         let records = self.inner.store.read(CaptureRecord::all).await?;
-        let wanted = records.into_iter().filter(|record| profile.is_none_or(|profile| record.profile == profile));
+        let wanted = records.into_iter().filter(|record| profile.is_none_or(|profile| record.is_of(profile)));
         self.inner.captures.views_of(wanted.collect()).await
     }
 
@@ -165,9 +165,9 @@ impl Workbench {
         Ok(())
     }
 
-    pub(super) async fn note_export(&self, capture: CaptureId, exported: &Exported) -> Result<()> {
+    pub(super) async fn note_export(&self, capture: CaptureId, exported: &Exported, form: &str) -> Result<()> {
         let record = self.inner.captures.record(capture).await?;
-        let words = format!("{} messages as JSONL", exported.messages);
+        let words = format!("{} messages as {form}", exported.messages);
         self.note_capture(Act::Export, &record, exported.path.clone(), exported.messages, words).await
     }
 }

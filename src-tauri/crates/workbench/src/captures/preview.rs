@@ -8,6 +8,8 @@ const PREVIEW_MAX: usize = 120;
 const BINARY_BYTES: usize = 24;
 /// Bytes looked at: a character takes four at most, and white space is drawn together.
 const LOOKED_AT: usize = 2048;
+/// Shown on each side of what was found.
+const AROUND_BYTES: usize = 60;
 
 /// One line without control characters and without those that turn the direction of writing around.
 pub(super) fn preview(body: &[u8]) -> String {
@@ -28,6 +30,39 @@ pub(super) fn text_of(bytes: &[u8], cut: bool) -> Option<&str> {
         Err(error) if cut && error.error_len().is_none() => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(),
         Err(_) => None,
     }
+}
+
+/// Where a text begins in a body; Latin letters in upper and lower case are alike.
+pub(super) fn find(body: &[u8], text: &[u8]) -> Option<usize> {
+    let Some((first, rest)) = text.split_first() else { return Some(0) };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let mut from = 0;
+    while let Some(place) = body[from..].iter().position(|byte| *byte == lower || *byte == upper) {
+        let place = from + place;
+        from = place + 1;
+        let behind = body.get(from..from + rest.len())?;
+        if behind.eq_ignore_ascii_case(rest) {
+            return Some(place);
+        }
+    }
+    None
+}
+
+/// What is before a place of a body, at it, and behind it, as one line; bytes that are no text are shown as such.
+pub(super) fn around(body: &[u8], place: usize, len: usize) -> [String; 3] {
+    let inside = |byte: &u8| byte & 0xc0 == 0x80;
+    let end = (place + len).min(body.len());
+    let before = &body[place.saturating_sub(AROUND_BYTES)..place];
+    let after = &body[end..(end + AROUND_BYTES).min(body.len())];
+    // Neither begins or ends inside a character.
+    let before = &before[before.iter().take_while(|byte| inside(byte)).count()..];
+    let cut = end + after.len() < body.len() && inside(&body[end + after.len()]);
+    let whole = after.iter().rposition(|byte| !inside(byte)).unwrap_or(0);
+    let after = if cut { &after[..whole] } else { after };
+    [before, &body[place..end], after].map(|part| {
+        let seen = |c: char| if c.is_whitespace() { Some(' ') } else { (!is_unseen(c)).then_some(c) };
+        String::from_utf8_lossy(part).chars().filter_map(seen).collect()
+    })
 }
 
 fn one_line(text: &str) -> String {

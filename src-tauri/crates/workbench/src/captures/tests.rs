@@ -1,6 +1,7 @@
 mod budget;
 mod export;
 mod import;
+mod search;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -173,7 +174,11 @@ async fn headers_nested_deep_are_kept_and_deeper_ones_refused_before_anything_is
     assert_eq!(bench.workbench.show_message(id, 1).await.unwrap().headers.len(), 201);
     let view = open(&bench, id).await;
     let path = bench.dir.path().join("deep.jsonl");
-    bench.workbench.export_view(view, None, &path, CancellationToken::new(), |_, _| ()).await.unwrap();
+    bench
+        .workbench
+        .export_view(view, None, ExportFormat::Jsonl, &path, CancellationToken::new(), |_, _| ())
+        .await
+        .unwrap();
 }
 
 async fn open(bench: &Bench, id: CaptureId) -> crate::ViewId {

@@ -6,6 +6,7 @@ use broker::QueueName;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{parsed, time, unworded, worded};
 use crate::{CaptureId, CaptureSource, ProfileId};
@@ -80,6 +81,14 @@ pub(crate) struct Counted {
 }
 
 impl CaptureRecord {
+    /// What stands for the profile of messages that no connection of this computer read.
+    pub(crate) const NO_PROFILE: Uuid = Uuid::nil();
+
+    /// Whether it is listed with that profile: its own, and what came from a file and is of none.
+    pub(crate) fn is_of(&self, profile: ProfileId) -> bool {
+        self.profile == profile || self.profile == Self::NO_PROFILE.into()
+    }
+
     pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Self>> {
         let mut statement = connection.prepare_cached("SELECT * FROM capture ORDER BY made_at DESC, id DESC")?;
         statement.query_map([], Self::from_row)?.collect()

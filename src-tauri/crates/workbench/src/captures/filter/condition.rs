@@ -2,6 +2,7 @@ use broker::{Table, Value};
 
 use super::Word;
 use super::path::{json_at, steps};
+use crate::captures::preview::find;
 use crate::{Error, Result};
 
 /// One condition of a filter.
@@ -57,7 +58,7 @@ impl Condition {
 
     pub(super) fn holds(&self, headers: &Table, body: &[u8]) -> bool {
         match self {
-            Self::Text(text) => contains(body, text),
+            Self::Text(text) => find(body, text).is_some(),
             Self::Header { name, value } => {
                 headers.iter().any(|(found, is)| found.as_bytes() == name.as_bytes() && says(is, value))
             }
@@ -67,22 +68,6 @@ impl Condition {
             }
         }
     }
-}
-
-fn contains(body: &[u8], text: &[u8]) -> bool {
-    let Some((first, rest)) = text.split_first() else { return true };
-    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
-    let mut from = body;
-    while let Some(place) = from.iter().position(|byte| *byte == lower || *byte == upper) {
-        from = &from[place + 1..];
-        if from.len() < rest.len() {
-            return false;
-        }
-        if from[..rest.len()].eq_ignore_ascii_case(rest) {
-            return true;
-        }
-    }
-    false
 }
 
 /// Whether a header's value, as it is shown, is that text. A list says what one of its values says.

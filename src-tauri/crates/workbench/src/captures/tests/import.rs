@@ -4,7 +4,11 @@ async fn exported(bench: &Bench, messages: Vec<Message>) -> (CaptureId, String) 
     let id = bench.capture(messages).await;
     let path = bench.dir.path().join(format!("{id}.jsonl"));
     let view = open(bench, id).await;
-    bench.workbench.export_view(view, None, &path, CancellationToken::new(), |_, _| ()).await.unwrap();
+    bench
+        .workbench
+        .export_view(view, None, ExportFormat::Jsonl, &path, CancellationToken::new(), |_, _| ())
+        .await
+        .unwrap();
     (id, std::fs::read_to_string(path).unwrap())
 }
 
@@ -39,7 +43,7 @@ async fn what_was_exported_comes_back_with_nothing_lost() {
     );
     assert!(then == now, "every message, key and number is the same");
     for (n, line) in (1..).zip(lines.lines()) {
-        let again = bench.workbench.message_line(view.id, n).await.unwrap();
+        let again = bench.workbench.message_line(view.id, n, ExportFormat::Jsonl).await.unwrap();
         assert!(again == format!("{line}\n").as_bytes(), "line {n} is written as it was read");
     }
 }
@@ -125,4 +129,36 @@ async fn a_file_without_a_connection_can_be_read_all_the_same() {
     assert!(matches!(missing, Err(Error::Invalid { .. })), "{missing:?}");
     let folder = bench.workbench.import_capture(bench.dir.path(), "x".into(), None, CancellationToken::new(), |_| ());
     assert!(matches!(folder.await, Err(Error::Invalid { why }) if why.contains("not a file")));
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_off_in_the_middle_is_refused_at_every_place() {
+    let bench = Bench::new().await;
+    let mut messages: Vec<Message> = (0..300).map(|n| text(&n.to_string())).collect();
+    messages.push(everything());
+    let (_, lines) = exported(&bench, messages).await;
+    let (captures, files) = (bench.workbench.list_captures(None).await.unwrap().len(), bench.files());
+    let last = lines.trim_end().rfind('\n').unwrap() + 1;
+    for cut in (last + 1..lines.len() - 1).step_by(lines[last..].len() / 12) {
+        let said = why_not(&bench, &lines.as_bytes()[..cut]).await;
+        assert!(said.contains("line 301 of"), "{said}");
+    }
+    assert_eq!((bench.workbench.list_captures(None).await.unwrap().len(), bench.files()), (captures, files));
+}
+
+#[tokio::test]
+async fn what_is_of_no_connection_is_listed_with_each() {
+    let bench = Bench::new().await;
+    let (_, lines) = exported(&bench, vec![text("a")]).await;
+    let path = bench.dir.path().join("in.jsonl");
+    std::fs::write(&path, &lines).unwrap();
+    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let progress = move |step| heard.lock().unwrap().push(step);
+    let view =
+        bench.workbench.import_capture(&path, "x".into(), None, CancellationToken::new(), progress).await.unwrap();
+    let bytes = lines.len() as u64;
+    assert_eq!(*told.lock().unwrap(), [ImportProgress { messages: 1, bytes, bytes_total: bytes }]);
+    let listed = bench.workbench.list_captures(Some(bench.profile.id)).await.unwrap();
+    assert!(listed.iter().any(|listed| listed.id == view.id));
 }
