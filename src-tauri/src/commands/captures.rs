@@ -93,6 +93,7 @@ pub(crate) async fn save_body(
 
 #[tauri::command]
 #[specta::specta]
+#[allow(clippy::too_many_arguments, reason = "each is one argument of the window's call")]
 pub(crate) async fn export_view(
     workbench: State<'_, Workbench>,
     tasks: State<'_, Tasks>,

@@ -139,6 +139,8 @@ export class PlanDraft {
 
 	chooseTarget(target: TargetKind): void {
 		this.#target = target;
+		// The queue that it failed in and the exchange that it came from are those of its own connection.
+		if (target === "failedIn" || target === "origin") this.#toProfile = null;
 		this.#changed();
 	}
 
