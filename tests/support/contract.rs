@@ -92,6 +92,7 @@ macro_rules! contract {
             what_is_not_held_cannot_be_removed,
             a_drain_goes_on_when_it_gets_room,
             a_pick_goes_on_when_it_gets_room,
+            a_pick_takes_nothing_more_unasked,
             take_all_leaves_nothing,
             taking_some_leaves_the_rest_untouched,
         );

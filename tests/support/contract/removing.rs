@@ -134,6 +134,33 @@ pub async fn a_pick_goes_on_when_it_gets_room(fixture: &impl Fixture) {
     }
 }
 
+/// Another lease may hold what lies behind it: all goes back in its order only if this one takes nothing from there.
+pub async fn a_pick_takes_nothing_more_unasked(fixture: &impl Fixture) {
+    for kind in fixture.kinds() {
+        let queue = format!("two picks {kind}");
+        let mut bodies = numbered(30);
+        fixture.declare(&queue, kind).await;
+        fixture.fill(&queue, &bodies).await;
+        let mut keys = Vec::new();
+        for body in ["m01", "m29"] {
+            keys.push(Picked { key: key_of(fixture, &queue, body).await, twins: 1 });
+        }
+        let mut pick = ask(&queue, Purpose::Pick { keys: keys.clone() });
+        pick.hold = Hold { messages_max: 5, ..ROOMY };
+        let first = lease(fixture, pick).await;
+        let held = read(&first, 5).await;
+        assert_eq!(texts(&held), bodies[..5], "{kind}");
+        let second = lease(fixture, ask(&queue, Purpose::Pick { keys: keys[1..].to_vec() })).await;
+        assert_eq!(remove(&first, &held[1..2]).await, [RemoveOutcome::Removed]);
+        let behind = read(&second, 100).await;
+        assert_eq!(texts(&behind), bodies[5..], "the first one took none of them ({kind})");
+        assert_eq!(remove(&second, &behind[24..]).await, [RemoveOutcome::Removed]);
+        assert_eq!((close(&first).await.messages, close(&second).await.messages), (4, 24), "{kind}");
+        bodies.retain(|body| !["m01", "m29"].contains(&body.as_str()));
+        holds_exactly(fixture, &queue, &bodies).await;
+    }
+}
+
 pub async fn take_all_leaves_nothing(fixture: &impl Fixture) {
     for kind in fixture.kinds() {
         let queue = format!("taken {kind}");

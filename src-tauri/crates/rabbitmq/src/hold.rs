@@ -82,6 +82,9 @@ pub(crate) struct Holding {
     picks: HashMap<MessageKey, u64>,
     /// No more will be asked for.
     enough: bool,
+    /// No more is asked for until the caller wants it: something was removed from a pick. Another lease may hold what lies
+    /// before that, and both are to go back in their order.
+    pauses: bool,
     /// When something last came, or made room for something to come.
     stirred: Instant,
 }
@@ -108,6 +111,7 @@ impl Holding {
             held_bytes: 0,
             delivered: 0,
             delivered_bytes: 0,
+            pauses: false,
             picks,
             stirred: Instant::now(),
         }
@@ -204,6 +208,11 @@ impl Holding {
             self.hand.set_asking(Asking::No);
             return Ok(());
         }
+        if self.pauses {
+            self.cancel().await?;
+            self.hand.rest();
+            return Ok(());
+        }
         let is_full = self.window.as_ref().is_none_or(Window::is_full);
         if is_full && room > 0 {
             self.hand.set_asking(Asking::Soon);
@@ -224,8 +233,13 @@ impl Holding {
         Ok(())
     }
 
-    /// Puts up to `max` messages into the hand and stops asking before it says so: none is held that nobody will see.
+    /// Goes on after a pause. Where nothing is asked for ahead, puts up to `max` messages into the hand and stops asking
+    /// before it says so: none is held that nobody will see.
     async fn fetch(&mut self, max: u64) -> Result<()> {
+        if !self.terms.is_on_demand {
+            self.pauses = false;
+            return self.pursue().await;
+        }
         let room = self.terms.hold.messages_max.saturating_sub(self.held.len() as u64);
         let left = self.terms.wanted().saturating_sub(self.delivered);
         let size = self.terms.window_size(room.min(left).min(max), &self.seen());
@@ -379,9 +393,9 @@ impl Holding {
         if tags.is_empty() {
             return Ok(());
         }
-        // A pick that has not seen all goes on: what it removes makes room for more.
-        if self.terms.gives_back() && self.picks.is_empty() {
-            self.enough = true;
+        if self.terms.gives_back() {
+            self.enough |= self.picks.is_empty();
+            self.pauses = true;
             self.cancel().await?;
         } else if self.would_overshoot(tags) {
             self.cancel().await?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::{
-    Ask, Error, ErrorKind, Facts, Lease, LeaseKey, Leased, LookCost, Partial, Queue, QueueName, RemoveOutcome, Result,
-    Returned, Returning, Rules, WayOut,
+    Ask, Error, ErrorKind, Facts, Lease, LeaseKey, Leased, LookCost, Partial, Purpose, Queue, QueueName, RemoveOutcome,
+    Result, Returned, Returning, Rules, WayOut,
 };
 use lapin::types::ShortString;
 use lapin::{Channel, Connection};
@@ -68,6 +68,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease
         purpose: ask.purpose,
         hold,
     };
+    let pauses = matches!(terms.purpose, Purpose::Pick { .. });
     let alive = shared.alive();
     let connection = Box::pin(shared.connect_for(&terms.queue)).await?;
     let hand = Arc::new(Hand::new());
@@ -90,7 +91,7 @@ pub(crate) async fn open(shared: &Arc<Shared>, ask: Ask) -> Result<Arc<dyn Lease
         };
         tokio::join!(closing, refusing.run());
     });
-    Ok(Arc::new(RabbitLease { requests, hand, wait, is_on_demand }))
+    Ok(Arc::new(RabbitLease { requests, hand, wait, is_on_demand, pauses }))
 }
 
 /// Begins to hold messages, on a channel of that connection.
@@ -182,6 +183,13 @@ impl Hand {
         }
     }
 
+    /// Nothing more comes until somebody wants it, which may be just now.
+    pub(crate) fn rest(&self) {
+        if self.state().asking == Asking::Yes {
+            self.set_asking(Asking::No);
+        }
+    }
+
     /// So much lies here that nobody needs more yet.
     pub(crate) fn is_stocked(&self) -> bool {
         self.state().waiting.len() > STOCK_MAX
@@ -235,7 +243,8 @@ impl Hand {
 /// What the handle asks of the task.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// Where nothing is asked for ahead: put up to so many into the hand, and say there that nothing more comes.
+    /// Go on after a pause; or, where nothing is asked for ahead, put up to so many into the hand, and say there that
+    /// nothing more comes.
     Fetch {
         max: u64,
     },
@@ -255,6 +264,8 @@ struct RabbitLease {
     wait: Duration,
     /// See [`Terms::is_on_demand`].
     is_on_demand: bool,
+    /// After a removal it asks for more only when it is told to.
+    pauses: bool,
 }
 
 impl RabbitLease {
@@ -270,7 +281,7 @@ impl RabbitLease {
 #[async_trait]
 impl Lease for RabbitLease {
     async fn next(&self, max: usize) -> Result<Vec<Leased>> {
-        if self.is_on_demand {
+        if self.is_on_demand || self.pauses {
             self.demand(max).await;
         }
         loop {

@@ -50,7 +50,12 @@ impl Machine {
         if self.is_reading() || !self.wants_more() {
             return;
         }
-        let room = self.holds.iter().position(|hold| hold.stage == Stage::Open && !hold.is_full() && !hold.dry);
+        let has_room = |hold: &Hold| hold.stage == Stage::Open && !hold.is_full() && !hold.dry;
+        let room = match self.work {
+            // What goes back lies in its order only as long as no lease gets what lies behind that of another.
+            Quest::Rows => self.holds.len().checked_sub(1).filter(|last| has_room(&self.holds[*last])),
+            _ => self.holds.iter().position(has_room),
+        };
         if let Some(lease) = room {
             let hold = &mut self.holds[lease];
             hold.reading = true;
