@@ -13,6 +13,7 @@ mod production;
 #[cfg(debian)]
 mod refused_look;
 mod sandbox;
+mod snapshots;
 mod steps;
 mod together;
 mod undo;
