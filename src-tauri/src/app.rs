@@ -2,10 +2,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::Driver;
-use tauri::{AppHandle, Builder, Manager, RunEvent, Wry};
+use tauri::{AppHandle, Builder, CloseRequestApi, Manager, RunEvent, Runtime, WindowEvent, Wry};
 use workbench::{Keychain, Options, Workbench};
 
-use crate::{bindings, logs};
+use crate::{bindings, logs, notices};
 
 /// Stands for the data folder of the user, for tests and for several stores side by side.
 const DATA_DIR_VARIABLE: &str = "QUEUESCOPE_DATA_DIR";
@@ -35,17 +35,25 @@ pub(crate) fn run() -> Result<(), Box<dyn std::error::Error>> {
             let options = Options { data_dir, drivers: drivers(), secrets: Arc::new(Keychain::default()) };
             let workbench = tauri::async_runtime::block_on(Workbench::open(options))?;
             app.manage(workbench);
+            notices::pass_on(app.handle());
             app.manage(crate::stream::Tasks::default());
             Ok(())
         })
         .build(tauri::generate_context!())?;
-    app.run(|app, event| {
-        if let RunEvent::Exit = event {
+    app.run(on_event);
+    Ok(())
+}
+
+/// Closing is asked about while jobs run; with the program everything is closed in order.
+pub(crate) fn on_event<R: Runtime>(app: &AppHandle<R>, event: RunEvent) {
+    match event {
+        RunEvent::WindowEvent { event: WindowEvent::CloseRequested { api, .. }, .. } => ask_first(app, &api),
+        RunEvent::Exit => {
             let workbench = app.state::<Workbench>().inner().clone();
             tauri::async_runtime::block_on(workbench.close());
         }
-    });
-    Ok(())
+        _ => {}
+    }
 }
 
 /// One program for one store: a second start shows the window of the first. Whoever names a folder of its own has a store
@@ -57,12 +65,28 @@ fn alone(builder: Builder<Wry>) -> Builder<Wry> {
     builder.plugin(tauri_plugin_single_instance::init(|app, _arguments, _folder| show(app)))
 }
 
+fn ask_first<R: Runtime>(app: &AppHandle<R>, api: &CloseRequestApi) {
+    if !app.state::<Workbench>().may_close_window() {
+        api.prevent_close();
+        show(app);
+    }
+}
+
 /// Brings the window in front of everything else.
-fn show(app: &AppHandle) {
+fn show<R: Runtime>(app: &AppHandle<R>) {
     for window in app.webview_windows().values() {
         let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
         if let Err(error) = shown {
             tracing::warn!(%error, "the window does not come to the front");
+        }
+    }
+}
+
+/// Closes the window, whatever runs.
+pub(crate) fn close(app: &AppHandle) {
+    for window in app.webview_windows().values() {
+        if let Err(error) = window.destroy() {
+            tracing::warn!(%error, "the window does not close");
         }
     }
 }

@@ -4,6 +4,7 @@ mod app;
 mod bindings;
 mod commands;
 mod logs;
+mod notices;
 #[cfg(test)]
 mod story;
 mod stream;

@@ -1,19 +1,20 @@
 //! The commands as the window calls them, on Tauri's mock runtime and the sandbox: one whole story without a window.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use broker::QueueName;
-use tauri::Manager;
 use tauri::ipc::Channel;
 use tauri::test::MockRuntime;
+use tauri::{AppHandle, Manager, RunEvent, WindowEvent};
 use tempfile::TempDir;
 use workbench::{
-    DeedAsk, FaultCode, JobState, Keychain, MessageColumn, Options, ProfileId, QueueAsk, QueueColumn, Selection,
+    DeedAsk, FaultCode, JobId, JobState, Keychain, MessageColumn, Options, ProfileId, QueueAsk, QueueColumn, Selection,
     SendOptions, Sending, TargetChoice, ViewAsk, Workbench,
 };
 
-use crate::commands::{captures, connections, jobs, looks, profiles, queues};
+use crate::commands::{app as app_commands, captures, connections, jobs, looks, profiles, queues};
 use crate::stream::Tasks;
 
 /// How long the sandbox may take to be measured, or a job to end.
@@ -105,12 +106,12 @@ async fn a_dead_letter_is_found_read_and_sent_home() {
         to: TargetChoice::FailedIn,
         options: SendOptions::default(),
     };
-    let plan = jobs::make_plan(app.state(), profile, redrive).await.expect("a plan");
+    let plan = jobs::make_plans(app.state(), profile, vec![redrive]).await.expect("a plan").whole;
     assert_eq!((plan.will_act, plan.removes_original), (1, true), "one message goes home: {plan:?}");
-    let job = jobs::start_plan(app.state(), plan.id, None).await.expect("the sandbox needs no confirmation");
+    let started = jobs::start_plans(app.state(), vec![plan.id], None).await.expect("the sandbox needs no confirmation");
     let began = Instant::now();
     let ended = loop {
-        let job = jobs::show_job(app.state(), job).await.expect("the job is shown");
+        let job = jobs::show_job(app.state(), started[0]).await.expect("the job is shown");
         if job.state != JobState::Running {
             break job;
         }
@@ -120,6 +121,60 @@ async fn a_dead_letter_is_found_read_and_sent_home() {
     assert_eq!((ended.state, ended.counts.done), (JobState::Finished, 1), "{ended:?}");
     let after = looks::offer_look(app.state(), profile, dead, LOOKED_AT).await.expect("a look is offered").ready;
     assert!(after < ready_before, "the original is gone: {ready_before:?} before, {after:?} now");
+}
+
+/// A redrive of all dead letters of the sandbox, which takes minutes.
+async fn start_slow_job(app: &AppHandle<MockRuntime>) -> JobId {
+    let all = profiles::list_profiles(app.state()).await.expect("profiles are listed");
+    let sandbox = all.iter().find(|profile| profile.kind == "sandbox").expect("the sandbox comes with the app").id;
+    connections::open_connection(app.state(), sandbox, None).await.expect("the sandbox needs nothing");
+    let slow = DeedAsk::Send {
+        deed: Sending::Redrive,
+        from: Selection::First { queue: DEAD.into(), n: None },
+        to: TargetChoice::FailedIn,
+        options: SendOptions { per_second: Some(1), ..SendOptions::default() },
+    };
+    let plan = jobs::make_plans(app.state(), sandbox, vec![slow]).await.expect("a plan").whole;
+    let started = jobs::start_plans(app.state(), vec![plan.id], None).await;
+    started.expect("the sandbox needs no confirmation")[0]
+}
+
+/// On the mock runtime, whose run ends with its last window.
+#[test]
+fn closing_is_held_back_once_while_a_job_runs() {
+    let (app, _folder) = tauri::async_runtime::block_on(app());
+    tauri::WebviewWindowBuilder::new(&app, "main", Default::default()).build().expect("a window");
+    let handle = app.handle().clone();
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = asked.clone();
+    let user = std::thread::spawn(move || {
+        let job = tauri::async_runtime::block_on(start_slow_job(&handle));
+        let close = |requests: u32| {
+            handle.webview_windows()["main"].close().expect("it is asked to close");
+            let began = Instant::now();
+            while counted.load(Ordering::Relaxed) < requests {
+                assert!(began.elapsed() < PATIENCE, "the request never comes");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        close(1);
+        tauri::async_runtime::block_on(app_commands::keep_open(handle.state())).expect("the user stays");
+        close(2);
+        let shown = tauri::async_runtime::block_on(jobs::show_job(handle.state(), job)).expect("the job is shown");
+        assert_eq!(shown.state, JobState::Running, "nothing was cut off");
+        close(3);
+    });
+    let (count, mut user) = (asked.clone(), Some(user));
+    app.run_return(move |app, event| {
+        // A user who has failed would never close the window.
+        if let Some(ended) = user.take_if(|user| user.is_finished()) {
+            ended.join().expect("the user has seen what they should");
+        }
+        let is_request = matches!(event, RunEvent::WindowEvent { event: WindowEvent::CloseRequested { .. }, .. });
+        crate::app::on_event(app, event);
+        count.fetch_add(is_request.into(), Ordering::Relaxed);
+    });
+    assert_eq!(asked.load(Ordering::Relaxed), 3, "the third request, the second in a row, closed the window");
 }
 
 #[tokio::test]

@@ -82,9 +82,10 @@ async fn dead_letters_in_groups() {
         window.read("failed in payments").await;
         window.shots("3-group").await;
         window.press("Redrive 800…").await;
-        window.read("The messages lie in 2 queues").await;
+        window.read("A job for each queue, side by side").await;
+        window.read("Redrive 800 messages from 2 queues").await;
         window.shots("4-parts").await;
-        window.press("Close").await;
+        window.press("Cancel").await;
 
         window.choose_row("JsonMappingException").await;
         window.press("Edit and redrive…").await;

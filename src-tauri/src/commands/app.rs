@@ -8,7 +8,7 @@ use tauri_plugin_dialog::DialogExt;
 use tokio::sync::oneshot;
 use workbench::{AppEvent, Workbench};
 
-use super::Answer;
+use super::{Answer, fault};
 use crate::stream::{Tasks, forward};
 
 /// What the window asks once, at its start.
@@ -78,6 +78,42 @@ pub(crate) async fn choose_file(app: AppHandle) -> Answer<Option<String>> {
     let (chosen, answer) = oneshot::channel();
     app.dialog().file().pick_file(|path| drop(chosen.send(path)));
     Ok(answer.await.ok().flatten().map(|path| path.to_string()))
+}
+
+/// The user stays where closing was asked about.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn keep_open(workbench: State<'_, Workbench>) -> Answer<()> {
+    workbench.keep_open();
+    Ok(())
+}
+
+/// Tells all jobs that run here to stop. Whether all have ended.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn stop_jobs(workbench: State<'_, Workbench>) -> Answer<bool> {
+    Ok(workbench.stop_jobs().await)
+}
+
+/// Closes the window without asking once more.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn close_window(app: AppHandle) -> Answer<()> {
+    crate::app::close(&app);
+    Ok(())
+}
+
+/// Whether the system tells of jobs that end while nobody looks.
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn notifies(workbench: State<'_, Workbench>) -> Answer<bool> {
+    workbench.notifies().await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn set_notifies(workbench: State<'_, Workbench>, on: bool) -> Answer<()> {
+    workbench.set_notifies(on).await.map_err(fault)
 }
 
 #[cfg(test)]

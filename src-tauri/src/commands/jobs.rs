@@ -1,21 +1,31 @@
+use std::path::PathBuf;
+
 use tauri::State;
 use workbench::{
-    AnswerFor, Bounces, DeedAsk, JobId, JobRowAsk, JobRowPage, JobView, PlanId, PlanView, ProfileId, ReopenedPlan,
-    Resume, SavedPlan, Workbench,
+    AnswerFor, Bounces, DeedAsk, Exported, JobId, JobRowAsk, JobRowPage, JobView, PlanId, PlanSet, ProfileId,
+    ReopenedPlan, ResultFormat, Resume, RowFilter, SavedPlan, Workbench,
 };
 
 use super::{Answer, fault};
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn make_plan(workbench: State<'_, Workbench>, profile: ProfileId, ask: DeedAsk) -> Answer<PlanView> {
-    workbench.make_plan(profile, ask).await.map_err(fault)
+pub(crate) async fn make_plans(
+    workbench: State<'_, Workbench>,
+    profile: ProfileId,
+    asks: Vec<DeedAsk>,
+) -> Answer<PlanSet> {
+    workbench.make_plans(profile, asks).await.map_err(fault)
 }
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn start_plan(workbench: State<'_, Workbench>, plan: PlanId, typed: Option<String>) -> Answer<JobId> {
-    workbench.start_plan(plan, typed).await.map_err(fault)
+pub(crate) async fn start_plans(
+    workbench: State<'_, Workbench>,
+    plans: Vec<PlanId>,
+    typed: Option<String>,
+) -> Answer<Vec<JobId>> {
+    workbench.start_plans(plans, typed).await.map_err(fault)
 }
 
 #[tauri::command]
@@ -50,8 +60,13 @@ pub(crate) async fn pause_job(workbench: State<'_, Workbench>, job: JobId) -> An
 
 #[tauri::command]
 #[specta::specta]
-pub(crate) async fn resume_job(workbench: State<'_, Workbench>, job: JobId, resume: Resume) -> Answer<()> {
-    workbench.resume_job(job, resume).await.map_err(fault)
+pub(crate) async fn resume_job(
+    workbench: State<'_, Workbench>,
+    job: JobId,
+    resume: Resume,
+    typed: Option<String>,
+) -> Answer<()> {
+    workbench.resume_job(job, resume, typed).await.map_err(fault)
 }
 
 #[tauri::command]
@@ -64,6 +79,19 @@ pub(crate) async fn show_job(workbench: State<'_, Workbench>, job: JobId) -> Ans
 #[specta::specta]
 pub(crate) async fn job_rows(workbench: State<'_, Workbench>, job: JobId, ask: JobRowAsk) -> Answer<JobRowPage> {
     workbench.job_rows(job, ask).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn export_job(
+    workbench: State<'_, Workbench>,
+    job: JobId,
+    only: RowFilter,
+    text: String,
+    format: ResultFormat,
+    path: PathBuf,
+) -> Answer<Exported> {
+    workbench.export_job(job, only, text, format, &path).await.map_err(fault)
 }
 
 #[tauri::command]

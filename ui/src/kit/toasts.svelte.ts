@@ -3,6 +3,8 @@ import type { Tone } from "./tone";
 
 /** How long each is shown, in milliseconds; what went wrong stays until it is closed. */
 const SHOWN_MS: Record<Tone, number | null> = { ok: 6000, info: 6000, warn: 12_000, crit: null };
+/** Where something can be done about it, there is time to. */
+const ACTION_MIN_MS = 12_000;
 const SHOWN_MAX = 4;
 
 export interface Toast {
@@ -51,8 +53,9 @@ export class Toasts {
 		for (const toast of this.#list) this.#count(toast);
 	}
 
-	#count({ id, tone }: Toast): void {
-		const shownMs = SHOWN_MS[tone];
+	#count({ id, tone, action }: Toast): void {
+		const toneMs = SHOWN_MS[tone];
+		const shownMs = toneMs === null || !action ? toneMs : Math.max(toneMs, ACTION_MIN_MS);
 		if (shownMs !== null)
 			this.#timers.set(
 				id,

@@ -120,3 +120,22 @@ test("the frame breaks no rule of accessibility that can be checked without layo
 	const { violations } = await axe.run(document.body, { rules });
 	expect(violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
 });
+
+test("closing while jobs run asks: stay, stop them, or close anyway", async () => {
+	const { port } = await app();
+	const [profile] = [...port.world.profiles.values()];
+	if (!profile) throw new Error("the fake world has no profile");
+	port.world.addJob(profile, { state: "running", counts: { done: 3, underWay: 5 } });
+	port.world.tell({ kind: "closeAsked" });
+	const dialog = await screen.findByRole("dialog", { name: "1 job still runs here" });
+	expect(dialog.textContent).toContain("qscope jobs resume 1");
+	expect(dialog.textContent).toContain("3 of 8");
+	within(dialog).getByRole("button", { name: "Keep running" }).click();
+	await vi.waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+	expect(port.world.closed).toBe(false);
+	port.world.tell({ kind: "closeAsked" });
+	const again = await screen.findByRole("dialog", { name: "1 job still runs here" });
+	within(again).getByRole("button", { name: "Stop it, then close" }).click();
+	await vi.waitFor(() => expect(port.world.closed).toBe(true));
+	expect([...port.world.jobs.values()][0]?.state).toBe("stopped");
+});

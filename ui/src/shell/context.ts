@@ -2,6 +2,7 @@
 export { IpcError } from "../ipc/error";
 export { usePort } from "../ipc/port";
 export { ENVIRONMENTS, useConnections } from "./connections.svelte";
+export { useEndings } from "./endings.svelte";
 export { useEvents } from "./events";
 export { type Fresh, freshness, staleAfterMs } from "./freshness";
 export { needsUser, useJobs } from "./jobs.svelte";

@@ -3,6 +3,7 @@
 mod activity;
 mod addresses;
 mod captures;
+mod closing;
 mod connections;
 mod door;
 mod drafts;
@@ -41,9 +42,9 @@ pub use groups::{
 };
 pub use id::{ActivityId, CaptureId, DraftId, GroupingId, JobId, PlanId, ProfileId, ViewId};
 pub use jobs::{
-    Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobRowAsk, JobRowPage,
-    JobState, JobView, MessageState, PlanChange, PlanLine, PlanView, ReopenedPlan, Resume, RowFilter, SavedPlan,
-    Selection, SendOptions, Sending, Started, StrippedLine, TargetChoice,
+    Answer, AnswerFor, BounceLook, Bounces, Canary, Deed, DeedAsk, End, JobCounts, JobNotice, JobRow, JobRowAsk,
+    JobRowPage, JobState, JobView, MessageState, PlanChange, PlanLine, PlanSet, PlanView, ReopenedPlan, ResultFormat,
+    Resume, RowFilter, SavedPlan, Selection, SendOptions, Sending, Started, StrippedLine, TargetChoice,
 };
 pub use profiles::{Environment, Profile, ProfileDraft, SavedProfile, SecretState};
 pub use publish::{PublishAsk, PublishOffer, Published, PublishedAs};

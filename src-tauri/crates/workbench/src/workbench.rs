@@ -6,11 +6,12 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 
 use crate::captures::Captures;
+use crate::closing::Asked;
 use crate::connections::Connections;
 use crate::door::OwnDoor;
 use crate::jobs::Jobs;
 use crate::store::{SecretKeeper, Store};
-use crate::{CaptureId, ConnectionView, Error, JobId, Result};
+use crate::{CaptureId, ConnectionView, Error, JobId, JobNotice, Result};
 
 /// Events that wait for a slow listener; a listener that falls behind is told to read everything anew.
 const EVENTS_MAX: usize = 1024;
@@ -31,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) captures: Captures,
     pub(crate) jobs: Jobs,
     pub(crate) door: OwnDoor,
+    pub(crate) asked_to_close: Asked,
     pub(crate) events: broadcast::Sender<AppEvent>,
 }
 
@@ -55,6 +57,12 @@ pub enum AppEvent {
     JobChanged {
         job: JobId,
     },
+    /// A job that ran here has ended, or waits to be gone on with.
+    JobEnded {
+        notice: Box<JobNotice>,
+    },
+    /// The window is to close, and jobs run here: ask.
+    CloseAsked,
     ActivityChanged,
     CapturesChanged,
     /// Drafts or templates.
@@ -114,6 +122,7 @@ impl Workbench {
             captures,
             jobs,
             door: OwnDoor::default(),
+            asked_to_close: Asked::default(),
             events,
         };
         let workbench = Self { inner: Arc::new(inner) };

@@ -21,7 +21,14 @@ import type { Act, Outcome } from "../../ipc/port";
 interface ActInfo {
 	label: string;
 	icon: Component<{ size?: number }>;
+	/** What it removed can be put back from the copies here, while they are kept. */
+	undoes?: boolean;
+	/** Why it cannot be undone, where somebody could expect it. */
+	noUndo?: string;
 }
+
+const SENT =
+	"What was sent cannot be called back: a consumer may have it. The copies can be sent again while they are kept.";
 
 export const ACTS: Record<Act, ActInfo> = {
 	openConnection: { label: "Connect", icon: Plug },
@@ -30,13 +37,13 @@ export const ACTS: Record<Act, ActInfo> = {
 	peek: { label: "Peek", icon: Eye },
 	lookRefused: { label: "Look refused", icon: EyeOff },
 	carefulLook: { label: "Careful look", icon: Eye },
-	take: { label: "Take", icon: Camera },
-	redrive: { label: "Redrive", icon: CornerUpRight },
-	move: { label: "Move", icon: CornerUpRight },
+	take: { label: "Take", icon: Camera, undoes: true },
+	redrive: { label: "Redrive", icon: CornerUpRight, noUndo: SENT },
+	move: { label: "Move", icon: CornerUpRight, undoes: true },
 	copy: { label: "Copy", icon: Copy },
 	replay: { label: "Replay", icon: CornerUpRight },
-	discard: { label: "Discard", icon: Trash },
-	purge: { label: "Purge", icon: Trash },
+	discard: { label: "Discard", icon: Trash, undoes: true },
+	purge: { label: "Purge", icon: Trash, noUndo: "No copy was made: what was purged cannot be put back." },
 	undo: { label: "Undo", icon: Undo },
 	sendCopy: { label: "Send copies", icon: CornerUpRight },
 	discardCopies: { label: "Discard copies", icon: Trash },

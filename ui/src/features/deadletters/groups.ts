@@ -59,9 +59,18 @@ export function partsOf(members: GroupMembers[], chosen: ReadonlySet<string>): P
 }
 
 /** What is planned for each part. */
-export type Verb = { kind: "redrive"; edit: Edit | null } | { kind: "discard" };
+type Verb = { kind: "redrive"; edit: Edit | null } | { kind: "discard" };
 
-export function askOf(verb: Verb, { capture, messages }: Part): DeedAsk {
+/** An ask for each queue; there is at least one. */
+export type Asks = [DeedAsk, ...DeedAsk[]];
+
+/** One for each part; `null`: there is none. */
+export function asksOf(verb: Verb, parts: Part[]): Asks | null {
+	const [first, ...others] = parts.map((part) => askOf(verb, part));
+	return first ? [first, ...others] : null;
+}
+
+function askOf(verb: Verb, { capture, messages }: Part): DeedAsk {
 	if (verb.kind === "redrive") return redriveOf(capture, messages, verb.edit);
 	return { kind: "discard", from: { kind: "chosen", capture, messages } };
 }

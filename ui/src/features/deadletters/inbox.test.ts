@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fakePort } from "../../ipc/fake";
-import { askOf, idOf, partsOf } from "./groups";
+import { asksOf, idOf, partsOf } from "./groups";
 import { Inbox } from "./inbox.svelte";
 import { Members } from "./members.svelte";
 
@@ -59,9 +59,15 @@ test("a deed is about the frozen messages of each queue, or about those that are
 	if (!chosen) throw new Error("one is chosen");
 	expect(others).toHaveLength(0);
 	expect(chosen).toMatchObject({ queue: one?.queue, messages: [one?.messages[0]] });
-	expect(askOf({ kind: "discard" }, chosen)).toMatchObject({ kind: "discard", from: { kind: "chosen" } });
+	expect(asksOf({ kind: "discard" }, [chosen])?.[0]).toMatchObject({
+		kind: "discard",
+		from: { kind: "chosen" },
+	});
 	const edit = { steps: [{ kind: "removeHeader" as const, name: "x-old" }] };
-	expect(askOf({ kind: "redrive", edit }, chosen)).toMatchObject({ deed: "redrive", options: { edit } });
+	expect(asksOf({ kind: "redrive", edit }, [chosen, chosen])?.[1]).toMatchObject({
+		deed: "redrive",
+		options: { edit },
+	});
 });
 
 test("the messages of a group come by the page, and one of them is looked at", async () => {

@@ -43,9 +43,10 @@ export class JobActs {
 		if (await this.#try(() => this.#port.stopJob(this.#job))) this.#wish = "stop";
 	}
 
-	async resume(how: Resume): Promise<void> {
+	/** `typed`: what has to be, where the job asks for it. */
+	async resume(how: Resume, typed: string | null): Promise<boolean> {
 		this.#wish = null;
-		await this.#try(() => this.#port.resumeJob(this.#job, how));
+		return this.#try(() => this.#port.resumeJob(this.#job, how, typed));
 	}
 
 	/** Looks once for messages that came back, where that is harmless. */

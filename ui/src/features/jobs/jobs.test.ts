@@ -4,7 +4,7 @@ import { JobActs } from "./job.svelte";
 import { whyLocked } from "./locked";
 import { JobRows, tabsOf } from "./rows.svelte";
 import { stepsOf } from "./steps";
-import { badge, grouped, listWords, remaining } from "./words";
+import { badge, grouped, listWords, remaining, undoable } from "./words";
 
 function world() {
 	const fake = fakePort({ seed: 3 });
@@ -71,12 +71,35 @@ test("a wish is shown until the job has heard it; one that is refused is no wish
 	await acts.pause();
 	expect(acts.wishOf(job)).toBe("pause");
 	expect(acts.wishOf(await fake.showJob(job.id))).toBeNull();
-	await acts.resume("all");
+	await acts.resume("all", null);
 	expect(acts.fault?.code).toBe("readOnly");
 	await fake.setWrites(profile.id, true);
-	await acts.resume("all");
+	await acts.resume("all", null);
 	expect(acts.fault).toBeNull();
 	expect((await fake.showJob(job.id)).counts.done).toBe(5);
+});
+
+test("going on is a start: what has to be typed is asked for again", async () => {
+	const { fake, profile } = world();
+	const job = fake.world.addJob(profile, { state: "paused", typed: "orders.dlq", counts: { notStarted: 5 } });
+	await fake.setWrites(profile.id, true);
+	const acts = new JobActs(fake, job.id);
+	expect(await acts.resume("all", null)).toBe(false);
+	expect(acts.fault?.code).toBe("confirmationMissing");
+	expect(await acts.resume("all", "orders.dlq")).toBe(true);
+});
+
+test("what a job removed can be put back; what it sent cannot", () => {
+	const { fake, profile } = world();
+	const of = (deed: "discard" | "move" | "redrive" | "purge", change = {}) =>
+		undoable(fake.world.addJob(profile, { deed, capture: "c", counts: { done: 3 }, ...change }));
+	expect([of("discard"), of("move"), of("redrive"), of("purge", { capture: null })]).toEqual([
+		true,
+		true,
+		false,
+		false,
+	]);
+	expect(of("discard", { state: "running" }), "it is still at it").toBe(false);
 });
 
 test("nothing is sent over a connection that is closed or read-only, and that is said", async () => {
@@ -95,6 +118,10 @@ test("messages are listed by their ending; a tab with nothing left in it is left
 	const list = new JobRows(fake, job);
 	list.rows.need(0, 10);
 	await vi.waitFor(() => expect(list.rows.shown).toBe(5));
+	list.search("target is full");
+	await vi.waitFor(() => expect(list.rows.shown).toBe(2));
+	expect(list.asked).toEqual({ only: { kind: "all" }, text: "target is full" });
+	list.search("");
 	list.choose("refused");
 	await vi.waitFor(() => expect(list.rows.shown).toBe(2));
 	expect(list.rows.at(0)?.state).toBe("refused");

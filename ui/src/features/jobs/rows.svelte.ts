@@ -28,6 +28,7 @@ function filterOf(tab: Tab): RowFilter {
 export class JobRows {
 	readonly rows: PagedRows<JobRow>;
 	#tab = $state<Tab>("all");
+	#text = $state("");
 	#running: boolean;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -36,7 +37,7 @@ export class JobRows {
 		this.rows = new PagedRows({
 			id: (row) => String(row.n),
 			fetch: async (from, n) => {
-				const ask = { only: filterOf(this.#tab), newestFirst: this.#running, from, n };
+				const ask = { ...this.asked, newestFirst: this.#running, from, n };
 				const page = await port.jobRows(job.id, ask);
 				return { shown: page.total, rows: page.rows };
 			},
@@ -45,6 +46,20 @@ export class JobRows {
 
 	get tab(): Tab {
 		return this.#tab;
+	}
+
+	get text(): string {
+		return this.#text;
+	}
+
+	/** Which messages are shown, as Rust is asked for them. */
+	get asked(): { only: RowFilter; text: string } {
+		return { only: filterOf(this.#tab), text: this.#text.trim() };
+	}
+
+	search(text: string): void {
+		this.#text = text;
+		this.rows.restart();
 	}
 
 	choose(tab: Tab): void {

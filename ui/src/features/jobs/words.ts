@@ -19,6 +19,12 @@ export function toLookAt({ counts }: JobView): number {
 	);
 }
 
+/** What it removed from its queue can be put back from the copies here. What a redrive sent may be consumed already. */
+export function undoable({ deed, state, counts, capture }: JobView): boolean {
+	const removes = deed === "discard" || deed === "take" || deed === "move";
+	return removes && state !== "running" && capture !== null && counts.done > 0;
+}
+
 /** How many wait for an answer. */
 export const waiting = ({ counts }: JobView): number =>
 	counts.inDoubt + counts.leftBehind + counts.onlyOurCopy;

@@ -1,4 +1,4 @@
-import type { DeedAsk, JobView, PlanChange, PlanView, Port, Target, TargetChoice } from "../../ipc/port";
+import type { DeedAsk, JobView, PlanChange, PlanSet, PlanView, Port, Target, TargetChoice } from "../../ipc/port";
 import { IpcError } from "../../shell/context";
 import { Asked } from "../parts/asked.svelte";
 import { PaceDraft, type Typed } from "./pace.svelte";
@@ -8,11 +8,14 @@ export type TargetKind = "failedIn" | "origin" | "queue" | "exchange";
 
 const TYPING_WAIT_MS = 250;
 
-/** A plan that is being made, and the job it becomes. Every choice makes it anew; nothing is sent before `start`. */
+/** A plan that is being made, and the job it becomes; of several queues a plan and a job each, seen and started together.
+ * Every choice makes it anew; nothing is sent before `start`. */
 export class PlanDraft {
 	readonly pace = new PaceDraft();
 	#port: Port;
 	#profile: string;
+	/** The same deed, once for each queue. */
+	#asks: DeedAsk[];
 	#ask: DeedAsk;
 	#target = $state<TargetKind>("failedIn");
 	#queue = $state("");
@@ -20,11 +23,11 @@ export class PlanDraft {
 	#key = $state("");
 	#keepOrigin = $state(false);
 	#toProfile = $state<string | null>(null);
-	#planned: Asked<PlanView>;
+	#planned: Asked<PlanSet>;
 	#startFault = $state.raw<IpcError | null>(null);
-	#remade = $state(false);
-	#jobId = $state<string | null>(null);
-	#job: Asked<JobView>;
+	#remade = $state<string | null>(null);
+	#jobIds = $state.raw<string[]>([]);
+	#jobs: Asked<JobView[]>;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
 	/** A plan that is kept: what it is about is frozen. */
@@ -32,13 +35,15 @@ export class PlanDraft {
 	#kept = false;
 	#changes = $state.raw<PlanChange[]>([]);
 
-	constructor(port: Port, profile: string, ask: DeedAsk, saved: string | null = null) {
+	constructor(port: Port, profile: string, asks: [DeedAsk, ...DeedAsk[]], saved: string | null = null) {
+		const [ask] = asks;
 		this.#port = port;
 		this.#profile = profile;
+		this.#asks = asks;
 		this.#ask = ask;
 		this.#saved = saved;
 		this.#planned = new Asked(() => this.#makePlan());
-		this.#job = new Asked(() => this.#port.showJob(this.#jobId ?? ""));
+		this.#jobs = new Asked(() => Promise.all(this.#jobIds.map((job) => this.#port.showJob(job))));
 		if (ask.kind === "send") {
 			this.#target = ask.to.kind === "place" ? ask.to.target.kind : ask.to.kind;
 			if (ask.to.kind === "place") this.#place(ask.to.target);
@@ -53,9 +58,13 @@ export class PlanDraft {
 
 	/** It may be about more than one message: then there is a pace. */
 	get several(): boolean {
-		return (
-			this.#ask.kind === "send" && !(this.#ask.from.kind === "chosen" && this.#ask.from.messages.length < 2)
-		);
+		if (this.#ask.kind !== "send") return false;
+		return this.together || !(this.#ask.from.kind === "chosen" && this.#ask.from.messages.length < 2);
+	}
+
+	/** It is about several queues. */
+	get together(): boolean {
+		return this.#asks.length > 1;
 	}
 
 	/** What is no longer as it was planned, where a saved plan is reopened. */
@@ -67,7 +76,8 @@ export class PlanDraft {
 	get canaryOf(): number | null {
 		const options = this.#ask.kind === "send" ? this.#ask.options : undefined;
 		const canary = this.#saved === null ? this.pace.canary : (options?.canary ?? null);
-		return canary && (this.plan?.willAct ?? 0) > canary.messages ? canary.messages : null;
+		if (!canary || !this.#starting.some((part) => part.willAct > canary.messages)) return null;
+		return this.#starting.reduce((sum, part) => sum + Math.min(part.willAct, canary.messages), 0);
 	}
 
 	get target(): TargetKind {
@@ -102,9 +112,14 @@ export class PlanDraft {
 		return this.#target !== "exchange" || this.#exchange !== "" || this.#key !== "";
 	}
 
-	/** `null`: none yet, or it does not fit what is chosen any more. */
+	/** All of it as one. `null`: none yet, or it does not fit what is chosen any more. */
 	get plan(): PlanView | null {
-		return this.#planned.value;
+		return this.#planned.value?.whole ?? null;
+	}
+
+	/** One for each queue. */
+	get parts(): PlanView[] {
+		return this.#planned.value?.parts ?? [];
 	}
 
 	get planning(): boolean {
@@ -115,26 +130,26 @@ export class PlanDraft {
 		return this.#startFault ?? this.#planned.fault;
 	}
 
-	/** It was out of date when it was to start, and has been made anew: it is to be read again. */
-	get remade(): boolean {
+	/** It was out of date when it was to start, and has been made anew: it is to be read again. Why. */
+	get remade(): string | null {
 		return this.#remade;
 	}
 
-	/** Set once it has started. */
-	get jobId(): string | null {
-		return this.#jobId;
+	/** One for each queue, once it has started. */
+	get jobIds(): string[] {
+		return this.#jobIds;
 	}
 
-	get job(): JobView | null {
-		return this.#job.value;
+	get jobs(): JobView[] {
+		return this.#jobs.value ?? [];
 	}
 
 	get jobFault(): IpcError | null {
-		return this.#job.fault;
+		return this.#jobs.fault;
 	}
 
 	get ended(): boolean {
-		return this.#job.value !== null && this.#job.value.state !== "running";
+		return this.jobs.length > 0 && this.jobs.every((job) => job.state !== "running");
 	}
 
 	chooseTarget(target: TargetKind): void {
@@ -175,12 +190,12 @@ export class PlanDraft {
 
 	/** `false`: it did not start; why is in `fault`. */
 	async start(typed: string | null): Promise<boolean> {
-		const plan = this.#planned.value;
-		if (!plan) return false;
+		const plans = this.#starting.map(({ id }) => id);
+		if (plans.length === 0) return false;
 		this.#startFault = null;
 		try {
-			this.#jobId = await this.#port.startPlan(plan.id, typed);
-			await this.#job.again();
+			this.#jobIds = await this.#port.startPlans(plans, typed);
+			await this.#jobs.again();
 			return true;
 		} catch (thrown) {
 			await this.#startFailed(IpcError.from(thrown));
@@ -188,15 +203,15 @@ export class PlanDraft {
 		}
 	}
 
-	/** The job has come further, or everything may have. */
+	/** A job has come further, or everything may have. */
 	async follow(job: string | null): Promise<void> {
-		if (this.#jobId !== null && (job === null || job === this.#jobId)) await this.#job.again();
+		const ours = job === null ? this.#jobIds.length > 0 : this.#jobIds.includes(job);
+		if (ours) await this.#jobs.again();
 	}
 
 	async stop(): Promise<void> {
-		if (this.#jobId === null) return;
 		try {
-			await this.#port.stopJob(this.#jobId);
+			for (const { id, state } of this.jobs) if (state === "running") await this.#port.stopJob(id);
 		} catch (thrown) {
 			this.#startFault = IpcError.from(thrown);
 		}
@@ -216,7 +231,7 @@ export class PlanDraft {
 	close(): void {
 		this.#closed = true;
 		clearTimeout(this.#timer);
-		if (this.#jobId === null && !this.#kept) this.#forgetPlan();
+		if (this.#jobIds.length === 0 && !this.#kept) this.#forgetPlan();
 	}
 
 	#changeSoon(): void {
@@ -234,24 +249,32 @@ export class PlanDraft {
 		this.#discard(this.#planned.value);
 		this.#planned.forget();
 		this.#startFault = null;
-		this.#remade = false;
+		this.#remade = null;
+	}
+
+	/** What is blocked is left out where there are others. */
+	get #starting(): PlanView[] {
+		return this.parts.filter((part) => part.blocked === null);
 	}
 
 	async #startFailed(fault: IpcError): Promise<void> {
-		this.#jobId = null;
+		this.#jobIds = [];
 		if (fault.code === "planOutdated") {
 			await this.#planned.again();
-			this.#remade = this.#planned.fault === null;
+			this.#remade = this.#planned.fault === null ? fault.message : null;
 		} else {
 			this.#startFault = fault;
 		}
 	}
 
-	async #makePlan(): Promise<PlanView> {
-		if (this.#saved !== null) return this.#reopen(this.#saved);
+	async #makePlan(): Promise<PlanSet> {
+		if (this.#saved !== null) {
+			const reopened = await this.#reopen(this.#saved);
+			return { whole: reopened, parts: [reopened] };
+		}
 		const before = this.#planned.value;
-		const ask = this.#asked();
-		const plan = await this.#port.makePlan(this.#profile, ask);
+		const asks = this.#asks.map((ask) => this.#asked(ask));
+		const plan = await this.#port.makePlans(this.#profile, asks);
 		this.#discard(before);
 		// Whoever asked has gone on: nobody will start this one.
 		if (this.#closed) this.#discard(plan);
@@ -269,15 +292,10 @@ export class PlanDraft {
 			: view;
 	}
 
-	#asked(): DeedAsk {
-		if (this.#ask.kind !== "send") return this.#ask;
-		const options = {
-			...this.#ask.options,
-			...this.pace.options,
-			keepOrigin: this.#keepOrigin,
-			toProfile: this.#toProfile,
-		};
-		return { ...this.#ask, to: this.#to(), options };
+	#asked(ask: DeedAsk): DeedAsk {
+		if (ask.kind !== "send") return ask;
+		const options = { ...ask.options, ...this.pace.options, keepOrigin: this.#keepOrigin, toProfile: this.#toProfile };
+		return { ...ask, to: this.#to(), options };
 	}
 
 	#place(target: Target): void {
@@ -297,7 +315,8 @@ export class PlanDraft {
 	}
 
 	/** Rust forgets plans of its own accord too, so nobody waits for this. */
-	#discard(plan: PlanView | null): void {
-		if (plan && this.#saved === null) this.#port.discardPlan(plan.id).catch(() => undefined);
+	#discard(plan: PlanSet | null): void {
+		if (this.#saved !== null) return;
+		for (const { id } of plan?.parts ?? []) this.#port.discardPlan(id).catch(() => undefined);
 	}
 }

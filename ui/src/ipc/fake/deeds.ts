@@ -1,4 +1,4 @@
-import type { DeedAsk, JobView, LookCost, PlanView, Profile, Selection } from "../port";
+import type { DeedAsk, JobView, LookCost, PlanSet, PlanView, Profile, Selection } from "../port";
 import { fail, now, type World } from "./world";
 
 /** What a look at that queue costs: refused where its dead letters died of their limit. */
@@ -25,7 +25,40 @@ export function lookCost(queue: string, n: number): LookCost {
 	};
 }
 
-export function makePlan(world: World, profile: Profile, ask: DeedAsk): PlanView {
+/** Of several the whole is their sum, which is enough for the window. */
+export function makePlans(world: World, profile: Profile, asks: DeedAsk[]): PlanSet {
+	const parts = asks.map((ask) => makePlan(world, profile, ask));
+	const [first] = parts;
+	if (!first) return fail("invalid", "no message is chosen");
+	if (parts.length === 1) return { whole: first, parts };
+	const willAct = parts.reduce((sum, part) => sum + part.willAct, 0);
+	const whole = {
+		...first,
+		id: world.random.id(),
+		title: `Redrive ${willAct} messages from ${parts.length} queues`,
+		queue: null,
+		lines: parts.flatMap((part) => part.lines),
+		messages: willAct,
+		willAct,
+		cost: null,
+		typed: profile.environment === "production" && willAct > 1 ? profile.name : null,
+	};
+	return { whole, parts };
+}
+
+/** What was typed for several is the profile's name. */
+export function startPlans(world: World, ids: string[], typed: string | null): string[] {
+	if (ids.length === 1 && ids[0]) return [startPlan(world, ids[0], typed)];
+	const plans = ids.map(
+		(id) => world.plans.get(id) ?? fail("planOutdated", "`orders.dlq`: the plan is out of date"),
+	);
+	const [first] = plans;
+	if (first?.saved.view.environment === "production" && typed !== first.saved.view.profileName)
+		fail("confirmationMissing", `type \`${first.saved.view.profileName}\` to start`);
+	return plans.map(({ saved }) => startPlan(world, saved.view.id, saved.view.typed));
+}
+
+function makePlan(world: World, profile: Profile, ask: DeedAsk): PlanView {
 	const connection = world.connection(profile.id);
 	const { deed, queue, messages, title } = described(world, ask);
 	const target = ask.kind === "send" && ask.to.kind === "place" ? ask.to.target : null;
@@ -121,7 +154,7 @@ function chosen(from: Selection): { capture: string; numbers: number[] } {
 	return { capture: from.capture, numbers: from.messages };
 }
 
-export function startPlan(world: World, id: string, typed: string | null): string {
+function startPlan(world: World, id: string, typed: string | null): string {
 	const plan = world.plans.get(id) ?? fail("planOutdated", "the plan is out of date");
 	const { view } = plan.saved;
 	if (view.writesLocked && world.connection(view.profile).writes.kind === "locked") {

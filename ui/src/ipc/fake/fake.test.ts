@@ -72,16 +72,19 @@ test("a redrive of production needs writes, and says what it did", async () => {
 	const events: AppEvent["kind"][] = [];
 	await port.watchApp((event) => events.push(event.kind));
 	const { capture } = await port.peekQueue(profile, "orders.payments.dlq", 3, null);
-	const plan = await port.makePlan(profile, {
-		kind: "send",
-		deed: "redrive",
-		from: { kind: "chosen", capture, messages: [1] },
-		to: { kind: "failedIn" },
-		options: {},
-	});
-	await expect(port.startPlan(plan.id, null)).rejects.toMatchObject({ code: "readOnly" });
+	const { whole: plan } = await port.makePlans(profile, [
+		{
+			kind: "send",
+			deed: "redrive",
+			from: { kind: "chosen", capture, messages: [1] },
+			to: { kind: "failedIn" },
+			options: {},
+		},
+	]);
+	await expect(port.startPlans([plan.id], null)).rejects.toMatchObject({ code: "readOnly" });
 	await port.setWrites(profile, true);
-	const job = await port.showJob(await port.startPlan(plan.id, null));
+	const [started] = await port.startPlans([plan.id], null);
+	const job = await port.showJob(started ?? "");
 	expect(job).toMatchObject({ state: "finished", counts: { done: 1 } });
 	expect((await port.showMessage(capture, 1)).row.fate).toMatchObject({ kind: "job", job: job.id });
 	expect(events).toContain("jobChanged");

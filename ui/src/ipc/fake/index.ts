@@ -81,6 +81,21 @@ function appCalls(world: World) {
 		watchApp: async (listener) => world.listen(listener),
 		chooseSavePath: async (suggested) => `/Documents/ada/${suggested}`,
 		chooseFile: async () => "/Documents/ada/ca.pem",
+		keepOpen: async () => null,
+		stopJobs: async () => {
+			for (const job of world.jobs.values())
+				if (job.state === "running" && !job.elsewhere) world.jobs.set(job.id, { ...job, state: "stopped" });
+			return true;
+		},
+		closeWindow: async () => {
+			world.closed = true;
+			return null;
+		},
+		notifies: async () => world.notifies,
+		setNotifies: async (on) => {
+			world.notifies = on;
+			return null;
+		},
 	} satisfies Partial<Port>;
 }
 

@@ -1,5 +1,5 @@
 import type { JobCounts, JobRow, JobRowAsk, JobView, MessageState, Port } from "../port";
-import { makePlan, startPlan } from "./deeds";
+import { makePlans, startPlans } from "./deeds";
 import { fail, now, type World } from "./world";
 
 /** The states that are counted, in the order in which the fake numbers its rows. */
@@ -32,8 +32,8 @@ export function jobCalls(world: World) {
 	};
 	const plan = (id: string) => world.plans.get(id) ?? fail("notFound", `there is no plan \`${id}\``);
 	return {
-		makePlan: async (profile, ask) => makePlan(world, world.profile(profile), ask),
-		startPlan: async (id, typed) => startPlan(world, id, typed),
+		makePlans: async (profile, asks) => makePlans(world, world.profile(profile), asks),
+		startPlans: async (ids, typed) => startPlans(world, ids, typed),
 		discardPlan: async (id) => {
 			world.plans.delete(id);
 			return null;
@@ -52,8 +52,9 @@ export function jobCalls(world: World) {
 			return end(id, "stopped");
 		},
 		pauseJob: async (id) => end(id, "paused"),
-		resumeJob: async (id) => {
-			const { counts } = job(id);
+		resumeJob: async (id, _, typed) => {
+			const { counts, typed: asked } = job(id);
+			if (asked !== typed) fail("confirmationMissing", `type \`${asked}\` to confirm`);
 			if (world.connection(job(id).profile).writes.kind === "locked")
 				fail("readOnly", "turn on writes first");
 			const all = { ...counts, done: counts.done + counts.notStarted, notStarted: 0 };
@@ -67,6 +68,10 @@ export function jobCalls(world: World) {
 				.map((one) => ({ ...one, rows: [], by: "" }))
 				.toReversed(),
 		jobRows: async (id, ask) => jobRows(job(id), ask),
+		exportJob: async (id, only, text, _, path) => {
+			const { total } = jobRows(job(id), { only, text, newestFirst: false, from: 0, n: 0 });
+			return { path, messages: total, bytes: 100 * total };
+		},
 		lookForBounces: async (id) => {
 			const { counts, profile, queue } = job(id);
 			const look = {
@@ -89,15 +94,16 @@ export function jobCalls(world: World) {
 	} satisfies Partial<Port>;
 }
 
-function jobRows({ counts, startedAt, rows }: JobView, { only, newestFirst, from, n }: JobRowAsk) {
+function jobRows({ counts, startedAt, rows }: JobView, { only, text, newestFirst, from, n }: JobRowAsk) {
 	const states = ENDED.flatMap((state) => Array.from({ length: counts[state] }, () => state));
 	const all = states.map((state, at): JobRow => {
 		const known = rows.find((row) => row.n === at + 1);
 		return known ?? rowOf(at + 1, state, startedAt, state === "done" && at < counts.bounced);
 	});
-	const left = all.filter(
-		(row) => only.kind === "all" || (only.kind === "in" ? row.state === only.state : row.bounced),
-	);
+	const holds = (row: JobRow) => `${row.messageId ?? ""} ${row.key} ${row.why}`.includes(text);
+	const left = all
+		.filter((row) => only.kind === "all" || (only.kind === "in" ? row.state === only.state : row.bounced))
+		.filter(holds);
 	const ordered = newestFirst ? left.toReversed() : left;
 	return { total: left.length, from, rows: ordered.slice(from, from + n) };
 }

@@ -76,6 +76,9 @@ export class World {
 	/** What is said of a plan that is reopened. */
 	readonly changes: PlanChange[] = [];
 	readonly jobs = new Map<string, JobView>();
+	/** The window was closed. */
+	closed = false;
+	notifies = true;
 	readonly guards = new Map<string, GuardView>();
 	readonly activity: ActivityRow[] = [];
 	limits: KeepLimits = { days: 30, bytes: 2 * 1024 ** 3 };
@@ -199,6 +202,7 @@ export class World {
 			target: "orders.payment-capture",
 			toProfile: null,
 			elsewhere: false,
+			typed: null,
 			by: "ada, in the window",
 			perSecond: null,
 			canary: null,

@@ -11,6 +11,15 @@ export const commands = {
 	chooseSavePath: (suggested: string) => __TAURI_INVOKE<string | null>("choose_save_path", { suggested }),
 	/**  Asks for a file, in the system's own dialog. `null`: the user thought better of it. */
 	chooseFile: () => __TAURI_INVOKE<string | null>("choose_file"),
+	/**  The user stays where closing was asked about. */
+	keepOpen: () => __TAURI_INVOKE<null>("keep_open"),
+	/**  Tells all jobs that run here to stop. Whether all have ended. */
+	stopJobs: () => __TAURI_INVOKE<boolean>("stop_jobs"),
+	/**  Closes the window without asking once more. */
+	closeWindow: () => __TAURI_INVOKE<null>("close_window"),
+	/**  Whether the system tells of jobs that end while nobody looks. */
+	notifies: () => __TAURI_INVOKE<boolean>("notifies"),
+	setNotifies: (on: boolean) => __TAURI_INVOKE<null>("set_notifies", { on }),
 	listProfiles: () => __TAURI_INVOKE<Profile[]>("list_profiles"),
 	saveProfile: (draft: ProfileDraft, secret: string | null) => __TAURI_INVOKE<SavedProfile>("save_profile", { draft, secret }),
 	removeProfile: (profile: ProfileId) => __TAURI_INVOKE<null>("remove_profile", { profile }),
@@ -68,16 +77,17 @@ export const commands = {
 	listEditRules: () => __TAURI_INVOKE<EditRule[]>("list_edit_rules"),
 	saveEditRule: (name: string, edit: Edit) => __TAURI_INVOKE<EditRule>("save_edit_rule", { name, edit }),
 	removeEditRule: (name: string) => __TAURI_INVOKE<null>("remove_edit_rule", { name }),
-	makePlan: (profile: ProfileId, ask: DeedAsk) => __TAURI_INVOKE<PlanView>("make_plan", { profile, ask }),
-	startPlan: (plan: PlanId, typed: string | null) => __TAURI_INVOKE<JobId>("start_plan", { plan, typed }),
+	makePlans: (profile: ProfileId, asks: DeedAsk[]) => __TAURI_INVOKE<PlanSet>("make_plans", { profile, asks }),
+	startPlans: (plans: PlanId[], typed: string | null) => __TAURI_INVOKE<JobId[]>("start_plans", { plans, typed }),
 	discardPlan: (plan: PlanId) => __TAURI_INVOKE<null>("discard_plan", { plan }),
 	listPlans: (profile: ProfileId | null) => __TAURI_INVOKE<SavedPlan[]>("list_plans", { profile }),
 	reopenPlan: (plan: PlanId) => __TAURI_INVOKE<ReopenedPlan>("reopen_plan", { plan }),
 	stopJob: (job: JobId) => __TAURI_INVOKE<null>("stop_job", { job }),
 	pauseJob: (job: JobId) => __TAURI_INVOKE<null>("pause_job", { job }),
-	resumeJob: (job: JobId, resume: Resume) => __TAURI_INVOKE<null>("resume_job", { job, resume }),
+	resumeJob: (job: JobId, resume: Resume, typed: string | null) => __TAURI_INVOKE<null>("resume_job", { job, resume, typed }),
 	showJob: (job: JobId) => __TAURI_INVOKE<JobView>("show_job", { job }),
 	jobRows: (job: JobId, ask: JobRowAsk) => __TAURI_INVOKE<JobRowPage>("job_rows", { job, ask }),
+	exportJob: (job: JobId, only: RowFilter, text: string, format: ResultFormat, path: string) => __TAURI_INVOKE<Exported>("export_job", { job, only, text, format, path }),
 	lookForBounces: (job: JobId) => __TAURI_INVOKE<Bounces>("look_for_bounces", { job }),
 	listJobs: (profile: ProfileId | null) => __TAURI_INVOKE<JobView[]>("list_jobs", { profile }),
 	reconcileJob: (job: JobId) => __TAURI_INVOKE<JobView>("reconcile_job", { job }),
@@ -1049,6 +1059,24 @@ export type JobCounts = {
 /**  One job. Its redrive ids carry it. */
 export type JobId = string;
 
+/**  A job that ran here has ended, or waits to be gone on with. Names no message. */
+export type JobNotice = {
+	job: JobId,
+	profile: ProfileId,
+	/**  "7 messages discarded", "Job 12 is paused". */
+	title: string,
+	/**  "refunds.dlq, job 12: 7 discarded; the copies are kept for a while". */
+	text: string,
+	/**  Every message ended as it was meant to. */
+	well: boolean,
+	/**  The user asked for this end. */
+	askedFor: boolean,
+	/**  What it removed can be put back from the copies here. */
+	undoable: boolean,
+	/**  Why it cannot be undone, where it cannot. */
+	noUndo: string | null,
+};
+
 /**  One message of a job. */
 export type JobRow = {
 	n: number,
@@ -1074,6 +1102,8 @@ export type JobRow = {
 /**  Which messages of a job to show. */
 export type JobRowAsk = {
 	only: RowFilter,
+	/**  Part of the message's id, of its key, or of why it ended so; empty: every message. */
+	text: string,
 	/**  The last one first. */
 	newestFirst: boolean,
 	from: number,
@@ -1116,6 +1146,8 @@ export type JobView = {
 	target: string,
 	/**  The connection that it sends to, where it is another one. */
 	toProfile: ProfileId | null,
+	/**  What must be typed to go on with it; empty in lists. */
+	typed: string | null,
 	/**  Another program runs it: it can be watched, paused and stopped from here. */
 	elsewhere: boolean,
 	/**  The account on this computer and the program that started it; empty in lists. */
@@ -1338,6 +1370,14 @@ export type PlanLine = {
 	stays: boolean,
 };
 
+/**  Plans that are seen, confirmed and started together. Each works on a queue of its own and becomes a job of its own. */
+export type PlanSet = {
+	/**  All of them as one. Where there is one, that one. */
+	whole: PlanView,
+	/**  One for each queue. Those that are blocked are left out when the others are started. */
+	parts: PlanView[],
+};
+
 /**  What will happen, computed before it does. Nothing was sent. */
 export type PlanView = {
 	id: PlanId,
@@ -1542,6 +1582,13 @@ export type ReopenedPlan = {
 	/**  What is no longer as it was planned. */
 	changes: PlanChange[],
 };
+
+/**  How a list of messages is written. */
+export type ResultFormat = 
+/**  A table with a head; no cell is taken for a formula. */
+"csv" | 
+/**  One object a line. */
+"jsonl";
 
 /**  How far to go on. */
 export type Resume = 

@@ -309,7 +309,7 @@ impl Resume {
         }
         let profile = open(session, job, &self.password).await?;
         self.consent.obtain(session, &profile).await?;
-        let going_on = session.unless_stopped(go_on(session, job)).await?;
+        let going_on = session.unless_stopped(go_on(session, job, &now.typed)).await?;
         let now = match going_on {
             None => session.workbench.show_job(job).await?,
             Some(_) => jobs::follow(session, job, now.counts.planned).await?,
@@ -320,9 +320,9 @@ impl Resume {
 
 /// Goes on with the job; `None`: there is nothing that can be done without an answer. Opening its connection may have
 /// begun with looking it up already.
-async fn go_on(session: &Session, job: JobId) -> Result<Option<()>, Failure> {
+async fn go_on(session: &Session, job: JobId, typed: &Option<String>) -> Result<Option<()>, Failure> {
     for _ in 0..BUSY_WAITS_MAX {
-        match Box::pin(session.workbench.resume_job(job, workbench::Resume::All)).await {
+        match Box::pin(session.workbench.resume_job(job, workbench::Resume::All, typed.clone())).await {
             Ok(()) => return Ok(Some(())),
             Err(Error::Refused { code: RefusedCode::Busy, .. }) => tokio::time::sleep(BUSY_WAIT).await,
             Err(Error::Invalid { why }) => {

@@ -5,13 +5,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 
+use super::cells::inert;
 use super::{Stored, head};
 use crate::{Error, Result};
 
 const COLUMNS: [&str; 8] =
     ["position", "message id", "published", "routing key", "content type", "headers", "body encoding", "body"];
-/// What makes a spreadsheet compute a cell, or split it so that its rest is computed.
-const FORMULA_STARTS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
 
 /// The names of the columns, with the line's end.
 pub(super) fn names() -> Result<Vec<u8>> {
@@ -45,11 +44,6 @@ fn row(cells: &[String; COLUMNS.len()]) -> Result<Vec<u8>> {
     let unwritten = |why: String| Error::Invalid { why: format!("a message could not be written as CSV: {why}") };
     let mut writer =
         WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(cells.iter().map(|cell| harmless(cell))).map_err(|error| unwritten(error.to_string()))?;
+    writer.write_record(cells.iter().map(|cell| inert(cell).into_owned())).map_err(|error| unwritten(error.to_string()))?;
     writer.into_inner().map_err(|error| unwritten(error.to_string()))
-}
-
-/// A cell that no spreadsheet takes for a formula: a quote before it makes it a text.
-fn harmless(cell: &str) -> String {
-    if cell.starts_with(FORMULA_STARTS) { format!("'{cell}") } else { cell.to_owned() }
 }

@@ -213,7 +213,7 @@ pub(super) fn save_body(from: &Path, n: u64, to: &Path) -> Result<Exported> {
 
 /// A file that gets its name when it is whole, and vanishes otherwise.
 #[derive(Debug)]
-struct NewFile {
+pub(crate) struct NewFile {
     path: PathBuf,
     partial: PathBuf,
     out: BufWriter<File>,
@@ -223,7 +223,7 @@ struct NewFile {
 
 impl NewFile {
     /// Refuses where there is a file of that name, or of the name that it has until then.
-    fn create(path: &Path) -> Result<Self> {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
         if path.file_name().is_none() {
             return Err(Error::Invalid { why: format!("`{}` is no name of a file", path.display()) });
         }
@@ -248,12 +248,12 @@ impl NewFile {
         Ok(Self { path: path.to_owned(), partial, out: BufWriter::new(out), bytes: 0, finished: false })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.bytes += bytes.len() as u64;
         self.out.write_all(bytes).map_err(|error| io_trouble(EXPORTING, &self.partial, &error))
     }
 
-    fn finish(mut self, messages: u64) -> Result<Exported> {
+    pub(crate) fn finish(mut self, messages: u64) -> Result<Exported> {
         let synced = self.out.flush().and_then(|()| self.out.get_ref().sync_all());
         synced.map_err(|error| io_trouble(EXPORTING, &self.partial, &error))?;
         if fs::symlink_metadata(&self.path).is_ok() {

@@ -2,6 +2,7 @@
 
 mod body;
 mod budget;
+mod cells;
 mod csv;
 mod export;
 mod fields;
@@ -41,7 +42,9 @@ use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
 pub(crate) use body::shown as shown_body;
 use budget::Keeping;
 pub use budget::{Dropped, KeepLimits, Kept, Room};
+pub(crate) use cells::inert;
 pub use export::ExportFormat;
+pub(crate) use export::NewFile;
 pub(crate) use fields::{fields, words as value_words};
 pub(crate) use filter::{Filter, json_at, path_of};
 pub use import::ImportProgress;

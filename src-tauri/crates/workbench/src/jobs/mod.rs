@@ -11,15 +11,18 @@ mod ending;
 mod lanes;
 mod look;
 mod machine;
+mod notices;
 mod plan;
 mod planning;
 mod reckoning;
 mod recognising;
 mod recovery;
+mod results;
 mod resuming;
 pub(crate) mod row;
 mod running;
 mod saved;
+mod sets;
 mod showing;
 mod starting;
 mod state;
@@ -44,8 +47,11 @@ use crate::{JobId, ProfileId, Result};
 
 pub use bounces::{BounceLook, Bounces};
 pub use changes::PlanChange;
+pub use notices::JobNotice;
+pub use results::ResultFormat;
 pub use resuming::Resume;
 pub use saved::{ReopenedPlan, SavedPlan, Started};
+pub use sets::PlanSet;
 pub use views::{
     Answer, AnswerFor, Canary, Deed, DeedAsk, End, JobCounts, JobRow, JobRowAsk, JobRowPage, JobState, JobView,
     MessageState, PlanLine, PlanView, RowFilter, Selection, SendOptions, Sending, StrippedLine, TargetChoice,
@@ -228,7 +234,7 @@ impl Jobs {
         self.inner.watches.stop_all();
     }
 
-    fn runs_any(&self) -> bool {
+    pub(crate) fn runs_any(&self) -> bool {
         !lock(&self.inner.running).is_empty()
     }
 }

@@ -79,18 +79,22 @@ pub(super) fn changes(deed: Deed, from: ProfileId, to: ProfileId) -> Vec<Profile
     changed
 }
 
+/// Whether one of these is in production.
+pub(super) fn is_production(profiles: &[&Profile]) -> bool {
+    profiles.iter().any(|profile| profile.environment == Environment::Production)
+}
+
 /// What must be typed to start, if a click is not enough.
 pub(super) fn needs_typing(
-    profiles: &[&Profile],
+    is_production: bool,
     deed: Deed,
     messages: u64,
     queue: &QueueName,
     cost: Option<&LookCost>,
 ) -> Option<String> {
     let overrides = cost.is_some_and(|cost| cost.refusal.is_some());
-    let production = profiles.iter().any(|profile| profile.environment == Environment::Production);
     let keeps_nothing = matches!(deed, Deed::DiscardCopies | Deed::Purge);
-    (overrides || (production && messages > 1) || keeps_nothing).then(|| queue.to_string())
+    (overrides || (is_production && messages > 1) || keeps_nothing).then(|| queue.to_string())
 }
 
 /// Sentences that must be read before that deed leases a queue at that cost.

@@ -221,7 +221,8 @@ impl Workbench {
         let view = &mut plan.view;
         view.to_profile_name = options.to_profile.map(|_| to_live.profile.name.clone());
         view.writes_locked = self.is_locked(live, &to_live, deed);
-        view.typed = plan::needs_typing(&[&live.profile, &to_live.profile], deed, n, queue, view.cost.as_ref());
+        let production = plan::is_production(&[&live.profile, &to_live.profile]);
+        view.typed = plan::needs_typing(production, deed, n, queue, view.cost.as_ref());
         view.takes_s = options.per_second.map(|rate| n.div_ceil(u64::from(rate.max(1))));
         view.warnings.extend(edited(options).into_iter().chain(unmarked(options)));
         if let Err(why) = &lines {
@@ -341,7 +342,7 @@ impl Workbench {
         let profile = self.profile(profile).await?;
         let n = entries.len() as u64;
         let mut view = blank_view(&profile, Deed::DiscardCopies, n);
-        view.typed = plan::needs_typing(&[&profile], Deed::DiscardCopies, n, &record.queue, None);
+        view.typed = plan::needs_typing(plan::is_production(&[&profile]), Deed::DiscardCopies, n, &record.queue, None);
         view.warnings = vec!["They exist only here: once discarded they are nowhere.".to_owned()];
         view.blocked = (n == 0).then(|| "none of these messages exists only here".to_owned());
         let target = format!("the copies of {}", record.queue);
@@ -357,9 +358,10 @@ impl Workbench {
         will_act: u64,
         cost: Option<LookCost>,
     ) -> PlanView {
+        let production = plan::is_production(&[&live.profile, &to.profile]);
         PlanView {
             queue: Some(queue.clone()),
-            typed: plan::needs_typing(&[&live.profile, &to.profile], deed, will_act, queue, cost.as_ref()),
+            typed: plan::needs_typing(production, deed, will_act, queue, cost.as_ref()),
             writes_locked: self.is_locked(live, to, deed),
             to_profile_name: (live.profile.id != to.profile.id).then(|| to.profile.name.clone()),
             cost,

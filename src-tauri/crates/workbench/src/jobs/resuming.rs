@@ -10,7 +10,7 @@ use super::machine::{Quest, Work};
 use super::row::Row;
 use super::running::Undertaking;
 use super::starting::{busy, errand_of};
-use super::{Answer, JobState, MessageState, Selection, plan, reckoning, showing};
+use super::{Answer, JobCounts, JobState, MessageState, Selection, plan, reckoning, showing};
 use crate::activity::NewActivity;
 use crate::store::{Entry, JobRecord, RowsOf};
 use crate::{Act, Error, JobId, Outcome, RefusedCode, Result, Workbench};
@@ -29,7 +29,9 @@ impl Workbench {
     /// Goes on with a job: looks at both ends of what was left open, carries out every recommended answer, and, with
     /// [`Resume::All`], does what was not done. What has no safe answer stays open. Returns when it runs;
     /// [`crate::AppEvent::JobChanged`] tells how it goes on. Needs writes, as a start does.
-    pub async fn resume_job(&self, job: JobId, resume: Resume) -> Result<()> {
+    ///
+    /// `typed` is what the user typed: [`crate::JobView::typed`], as at a start.
+    pub async fn resume_job(&self, job: JobId, resume: Resume, typed: Option<String>) -> Result<()> {
         self.inner.jobs.settle().await?;
         let record = self.job_record(job).await?;
         if matches!(record.state, JobState::Running | JobState::Finished) {
@@ -41,6 +43,12 @@ impl Workbench {
         let to = options.to_profile.map(|profile| self.live(profile)).transpose()?;
         for changed in plan::changes(record.deed, record.profile, options.to_profile.unwrap_or(record.profile)) {
             self.may_write(changed)?;
+        }
+        let counts = self.counts_of(&record).await?;
+        if let Some(asked) = self.typed_to_resume(&record, &counts).await?.filter(|asked| typed.as_ref() != Some(asked))
+        {
+            let why = format!("type `{asked}` to confirm");
+            return Err(Error::Refused { code: RefusedCode::ConfirmationMissing, why });
         }
         if self.inner.store.is_at_work(&record).await? {
             return Err(busy("the queue"));
@@ -80,6 +88,19 @@ impl Workbench {
         let canary = options.canary.filter(|_| everything && !record.canary_seen);
         drop(self.undertake(Undertaking { record, owner, live, to, writer, work, canary, everything }));
         Ok(())
+    }
+
+    /// What has to be typed to go on with a job, if a click is not enough: the same as at its start, for what is left of it.
+    pub(super) async fn typed_to_resume(&self, record: &JobRecord, counts: &JobCounts) -> Result<Option<String>> {
+        if matches!(record.state, JobState::Running | JobState::Finished) {
+            return Ok(None);
+        }
+        let left = counts.not_started + counts.under_way + counts.in_doubt + counts.left_behind + counts.only_our_copy;
+        let to = record.ask.as_ref().and_then(|ask| ask.options().to_profile);
+        let profiles = std::iter::once(record.profile).chain(to);
+        let is_production = self.is_production(profiles).await?;
+        let place = record.queue.clone().unwrap_or_else(|| record.target.as_str().into());
+        Ok(plan::needs_typing(is_production, record.deed, left, &place, record.cost.as_ref()).filter(|_| left > 0))
     }
 
     /// `None`: there is nothing that can be done.

@@ -22,6 +22,8 @@ use crate::{AppEvent, Error, Fault, JobId, Result, Workbench};
 const WISH_LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How long a closing program waits for its jobs: five seconds in all.
 const STOP_LOOKS_MAX: u32 = 100;
+/// How long somebody waits who chose to: three minutes, more than a publish may take.
+const PATIENT_LOOKS_MAX: u32 = 3600;
 const STOP_LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A job that is ready to run, with everything it needs.
@@ -67,8 +69,10 @@ impl Workbench {
                 () = run => {}
                 () = workbench.hear_wishes(job) => unreachable!("it listens for ever"),
             }
+            let wish = workbench.inner.jobs.wish_of(job);
             workbench.inner.jobs.end(job);
             workbench.tell(AppEvent::JobChanged { job });
+            workbench.tell_of_end(job, wish).await;
         })
     }
 
@@ -279,12 +283,24 @@ impl Workbench {
     /// Tells every running job to stop, and waits a little for them. As safe as being killed.
     pub(crate) async fn stop_all_jobs(&self) {
         self.inner.jobs.stop_all();
-        for _ in 0..STOP_LOOKS_MAX {
+        self.all_ended(STOP_LOOKS_MAX).await;
+    }
+
+    /// Tells every job that runs here to stop after the batch it is at, and waits for their ends. Whether all have ended:
+    /// one that waits for a broker's answer may take minutes.
+    pub async fn stop_jobs(&self) -> bool {
+        self.inner.jobs.stop_all();
+        self.all_ended(PATIENT_LOOKS_MAX).await
+    }
+
+    async fn all_ended(&self, looks_max: u32) -> bool {
+        for _ in 0..looks_max {
             if !self.inner.jobs.runs_any() && self.inner.jobs.watches().is_empty() {
-                return;
+                return true;
             }
             tokio::time::sleep(STOP_LOOK_AGAIN).await;
         }
+        false
     }
 }
 

@@ -119,15 +119,21 @@ impl Workbench {
         let saved = self.saved_plan(plan).await?;
         saved.check()?;
         confirm(&saved.view, typed)?;
+        let now = self.still_fits(&saved).await?;
+        confirm(&now.view, typed)?;
+        Ok(now)
+    }
+
+    /// The plan as it is to be carried out now, confirmed or not.
+    pub(super) async fn still_fits(&self, saved: &SavedPlan) -> Result<Plan> {
+        saved.check()?;
         let profile = saved.view.profile;
         for changed in plan::changes(saved.view.deed, profile, saved.to_profile().unwrap_or(profile)) {
             self.may_write(changed)?;
         }
-        let (now, changes) = self.compare(&saved).await?;
+        let (now, changes) = self.compare(saved).await?;
         refuse_outdated(&changes)?;
-        let now = now.ok_or_else(|| forgotten(plan))?;
-        confirm(&now.view, typed)?;
-        Ok(now)
+        now.ok_or_else(|| forgotten(saved.view.id))
     }
 
     /// The plan as it would be now, and how that differs.
@@ -165,7 +171,7 @@ pub(super) fn forgotten(plan: PlanId) -> Error {
     Error::NoSuch { what: "plan", name: plan.to_string() }
 }
 
-fn confirm(view: &PlanView, typed: Option<&str>) -> Result<()> {
+pub(super) fn confirm(view: &PlanView, typed: Option<&str>) -> Result<()> {
     match &view.typed {
         Some(asked) if typed != Some(asked.as_str()) => {
             let why = format!("type `{asked}` to confirm");

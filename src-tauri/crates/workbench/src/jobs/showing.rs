@@ -34,7 +34,9 @@ impl Workbench {
             Some(activity) => self.inner.store.read(move |connection| ActivityRow::by(connection, activity)).await?,
             None => None,
         };
-        Ok(JobView { rows, by: by.unwrap_or_default(), ..self.job_view(record, counts, &watched) })
+        // Of a profile that is not there any more nothing can be gone on with.
+        let typed = self.typed_to_resume(&record, &counts).await.unwrap_or_default();
+        Ok(JobView { rows, typed, by: by.unwrap_or_default(), ..self.job_view(record, counts, &watched) })
     }
 
     /// Jobs, newest first, without their messages. One whose program is gone is not said to run.
@@ -55,8 +57,9 @@ impl Workbench {
 
     /// What became of each message of a job, by the page.
     pub async fn job_rows(&self, job: JobId, ask: JobRowAsk) -> Result<JobRowPage> {
+        let from = ask.from;
         let (total, entries) = self.inner.store.job_entries_shown(job, ask).await?;
-        Ok(JobRowPage { total, from: ask.from, rows: entries.into_iter().map(row_of).collect() })
+        Ok(JobRowPage { total, from, rows: entries.into_iter().map(row_of).collect() })
     }
 
     /// As a job that runs here last told, otherwise as they are written down.
@@ -93,6 +96,7 @@ fn view_of(record: JobRecord, counts: JobCounts, elsewhere: bool) -> JobView {
         to_profile: options.to_profile,
         elsewhere,
         by: String::new(),
+        typed: None,
         per_second: options.per_second,
         canary: options.canary,
         watch_s: options.watch_s,

@@ -29,13 +29,43 @@ impl Workbench {
         };
         // A program that died a moment ago is not in the way.
         self.inner.jobs.settle().await?;
-        let undertaking = self.write_down(&plan, confirmed).await?;
+        let undertaking = self.write_down(std::slice::from_ref(&plan), confirmed).await?.pop();
+        let undertaking = undertaking.expect("one plan is one job");
         let job = undertaking.record.id;
         drop(self.undertake(undertaking));
         Ok(job)
     }
 
-    pub(super) async fn write_down(&self, plan: &Plan, confirmed: &str) -> Result<Undertaking> {
+    /// Writes the jobs of these plans down: all of them or none.
+    pub(super) async fn write_down(&self, plans: &[Plan], confirmed: &str) -> Result<Vec<Undertaking>> {
+        let mut drafts = Vec::new();
+        for plan in plans {
+            match self.draft(plan).await {
+                Ok(draft) => drafts.push(draft),
+                Err(error) => {
+                    self.give_up(drafts).await;
+                    return Err(error);
+                }
+            }
+        }
+        let adding = drafts.iter().zip(plans);
+        let adding = adding.map(|(draft, plan)| (draft.record.clone(), plan.entries.clone(), plan.view.id)).collect();
+        let numbers = match self.inner.store.add_jobs_of_plans(adding).await? {
+            Ok(numbers) => numbers,
+            Err((plan, why)) => {
+                self.give_up(drafts).await;
+                return Err(why_not(&why, plan));
+            }
+        };
+        for (draft, (number, plan)) in drafts.iter_mut().zip(numbers.into_iter().zip(plans)) {
+            draft.record.number = number;
+            self.announce(draft, plan, confirmed).await?;
+        }
+        Ok(drafts)
+    }
+
+    /// A plan's job, not yet written down.
+    async fn draft(&self, plan: &Plan) -> Result<Undertaking> {
         let live = match plan.view.deed {
             Deed::DiscardCopies => None,
             _ => Some(self.live(plan.view.profile)?),
@@ -45,31 +75,37 @@ impl Workbench {
         let owner = self.inner.jobs.own(id)?.ok_or_else(|| busy("the job"))?;
         let writer = self.new_capture(plan, live.as_ref()).await?;
         let capture = writer.as_ref().map(CaptureWriter::id).or(plan.of);
-        let mut record = record_of(plan, live.as_ref(), id, capture);
-        match self.inner.store.add_job_of_plan(record.clone(), plan.entries.clone(), plan.view.id).await? {
-            Ok(number) => record.number = number,
-            Err(why) => {
-                owner.never_mind();
-                self.drop_capture(writer).await;
-                return Err(why_not(&why, plan.view.id));
-            }
+        let record = record_of(plan, live.as_ref(), id, capture);
+        let canary = plan.ask.options().canary;
+        Ok(Undertaking { record, owner, live, to, writer, work: work_of(plan), canary, everything: true })
+    }
+
+    /// Jobs that are not to be: nothing of them stays.
+    async fn give_up(&self, drafts: Vec<Undertaking>) {
+        for Undertaking { owner, writer, .. } in drafts {
+            owner.never_mind();
+            self.drop_capture(writer).await;
         }
-        self.hold_capture(&record).await;
-        let user = live.as_ref().map(|live| live.identity.user.clone()).unwrap_or_default();
+    }
+
+    /// Keeps the copies of a job that is written down, and notes the act.
+    async fn announce(&self, draft: &mut Undertaking, plan: &Plan, confirmed: &str) -> Result<()> {
+        let record = &mut draft.record;
+        self.hold_capture(record).await;
+        let user = draft.live.as_ref().map(|live| live.identity.user.clone()).unwrap_or_default();
         let note = NewActivity {
             broker_user: user,
             ..NewActivity::local(words::act(record.deed), record.profile, &record.profile_name)
         };
-        let note = note.place(place(&record)).messages(plan.view.will_act).confirmed(confirmed).job(id);
-        let note = match capture {
+        let note = note.place(place(record)).messages(plan.view.will_act).confirmed(confirmed).job(record.id);
+        let note = match record.capture {
             Some(capture) => note.capture(capture),
             None => note,
         };
         let activity = self.note(note.outcome(Outcome::Running, plan.view.title.clone())).await?;
-        self.inner.store.set_job_activity(id, activity).await?;
+        self.inner.store.set_job_activity(record.id, activity).await?;
         record.activity = Some(activity);
-        let canary = plan.ask.options().canary;
-        Ok(Undertaking { record, owner, live, to, writer, work: work_of(plan), canary, everything: true })
+        Ok(())
     }
 
     async fn new_capture(&self, plan: &Plan, live: Option<&Live>) -> Result<Option<CaptureWriter>> {

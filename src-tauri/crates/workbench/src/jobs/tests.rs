@@ -4,9 +4,11 @@
 
 mod bounces;
 mod deeds;
+mod ends;
 mod faults;
 mod ground;
 mod instead;
 mod saved;
+mod sets;
 mod upkeep;
 mod whole;

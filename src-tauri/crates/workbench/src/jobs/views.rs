@@ -341,6 +341,8 @@ pub struct JobView {
     pub target: String,
     /// The connection that it sends to, where it is another one.
     pub to_profile: Option<ProfileId>,
+    /// What must be typed to go on with it; empty in lists.
+    pub typed: Option<String>,
     /// Another program runs it: it can be watched, paused and stopped from here.
     pub elsewhere: bool,
     /// The account on this computer and the program that started it; empty in lists.
@@ -395,10 +397,12 @@ pub struct JobRow {
 }
 
 /// Which messages of a job to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, specta::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
 pub struct JobRowAsk {
     pub only: RowFilter,
+    /// Part of the message's id, of its key, or of why it ended so; empty: every message.
+    pub text: String,
     /// The last one first.
     pub newest_first: bool,
     pub from: u32,

@@ -137,30 +137,50 @@ fn started_of(row: &Row<'_>) -> rusqlite::Result<Option<Started>> {
     Ok(Some(Started { job: parsed(&job)?, number }))
 }
 
+fn add_job_of_plan(
+    transaction: &Transaction<'_>,
+    job: &JobRecord,
+    entries: &[Entry],
+    plan: PlanId,
+) -> rusqlite::Result<Result<u64, NotAdded>> {
+    match SavedPlan::started(transaction, plan)? {
+        None => return Ok(Err(NotAdded::Forgotten)),
+        Some(Some(started)) => return Ok(Err(NotAdded::Started(started))),
+        Some(None) => {}
+    }
+    let added = job.add_with(transaction, entries)?;
+    if added.is_ok() {
+        SavedPlan::set_job(transaction, plan, job.id)?;
+    }
+    Ok(added.map_err(NotAdded::Outstanding))
+}
+
 impl Store {
     /// Keeps a plan; its number.
     pub(crate) async fn keep_plan(&self, plan: SavedPlan) -> Result<u64> {
         self.write(move |transaction| plan.add(transaction)).await
     }
 
-    /// Adds the job that carries a plan out, which is done once, with its messages: [`Store::add_job`].
-    pub(crate) async fn add_job_of_plan(
+    /// Adds the jobs that carry these plans out, each of which is done once, with their messages: [`Store::add_job`]. All of
+    /// them or none: their numbers, or which is in the way and why.
+    pub(crate) async fn add_jobs_of_plans(
         &self,
-        job: JobRecord,
-        entries: Vec<Entry>,
-        plan: PlanId,
-    ) -> Result<Result<u64, NotAdded>> {
+        jobs: Vec<(JobRecord, Vec<Entry>, PlanId)>,
+    ) -> Result<Result<Vec<u64>, (PlanId, NotAdded)>> {
         self.write(move |transaction| {
-            match SavedPlan::started(transaction, plan)? {
-                None => return Ok(Err(NotAdded::Forgotten)),
-                Some(Some(started)) => return Ok(Err(NotAdded::Started(started))),
-                Some(None) => {}
+            transaction.execute_batch("SAVEPOINT jobs")?;
+            let mut numbers = Vec::new();
+            for (job, entries, plan) in &jobs {
+                match add_job_of_plan(transaction, job, entries, *plan)? {
+                    Ok(number) => numbers.push(number),
+                    Err(why) => {
+                        transaction.execute_batch("ROLLBACK TO jobs; RELEASE jobs")?;
+                        return Ok(Err((*plan, why)));
+                    }
+                }
             }
-            let added = job.add_with(transaction, &entries)?;
-            if added.is_ok() {
-                SavedPlan::set_job(transaction, plan, job.id)?;
-            }
-            Ok(added.map_err(NotAdded::Outstanding))
+            transaction.execute_batch("RELEASE jobs")?;
+            Ok(Ok(numbers))
         })
         .await
     }

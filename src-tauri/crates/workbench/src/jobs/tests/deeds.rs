@@ -205,7 +205,7 @@ async fn a_plain_look_keeps_such_a_message_also_where_another_job_waits_for_an_a
     assert_eq!(ground.sandbox.dropped(), 0);
     let jobs = ground.workbench.list_jobs(None).await.unwrap();
     assert_eq!(jobs[0].deed, Deed::CarefulLook, "what it did with that message is written down");
-    let ask = JobRowAsk { only: RowFilter::All, newest_first: false, from: 0, n: 10 };
+    let ask = JobRowAsk { only: RowFilter::All, text: String::new(), newest_first: false, from: 0, n: 10 };
     let rows = ground.workbench.job_rows(jobs[0].id, ask).await.unwrap().rows;
     assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [MessageState::Done], "{rows:?}");
 }

@@ -93,7 +93,7 @@ async fn a_target_deleted_half_way_leaves_the_original() {
     let capture = ground.peek(1).await.capture;
     let view = ground.plan_redrive(capture, vec![1]).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     ground.sandbox.delete_queue("work");
     ground.workbench.undertake(undertaking).await.unwrap();
@@ -111,7 +111,7 @@ async fn a_refused_message_is_put_back_where_giving_back_destroys() {
     ground.lay(1, 9);
     let view = ground.plan_redrive(looked.capture.unwrap(), vec![1]).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     ground.sandbox.delete_queue("work");
     ground.workbench.undertake(undertaking).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_source_deleted_half_way_is_told() {
     let capture = ground.peek(2).await.capture;
     let view = ground.plan_redrive(capture, vec![1, 2]).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     ground.sandbox.delete_queue("dead");
     ground.workbench.undertake(undertaking).await.unwrap();
@@ -144,7 +144,7 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
     let capture = ground.peek(1_500).await.capture;
     let view = ground.plan_redrive(capture, (1..=1_500).collect()).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     fill_store(&ground).await;
     ground.workbench.undertake(undertaking).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_full_disk_stops_the_job_and_nothing_is_lost_or_doubled() {
     assert_eq!(settled.counts.planned, settled.counts.sum());
     assert_eq!(settled.counts.under_way, 0, "{}", settled.outcome);
     // What was about to be sent when the journal filled up cannot say whether it was; both ends can.
-    let ask = JobRowAsk { only: RowFilter::All, newest_first: false, from: 1_000, n: 500 };
+    let ask = JobRowAsk { only: RowFilter::All, text: String::new(), newest_first: false, from: 1_000, n: 500 };
     let rows = ground.workbench.job_rows(job, ask).await.unwrap().rows;
     assert!(!rows.is_empty());
     assert!(rows.iter().all(|row| row.state != MessageState::InDoubt || row.recommended == Some(Answer::SendAgain)));
@@ -210,7 +210,7 @@ async fn a_job_that_nobody_runs_is_settled_when_its_connection_opens() {
     let capture = ground.peek(2).await.capture;
     let view = ground.plan_redrive(capture, vec![1, 2]).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     drop(undertaking);
 

@@ -11,6 +11,8 @@ use sandbox::{QueueSetup, Returns, Sandbox, SandboxRules};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::jobs::plan::Plan;
+use crate::jobs::running::Undertaking;
 use crate::store::MemorySecrets;
 use crate::{
     AnswerFor, CaptureId, DeedAsk, Environment, JobId, JobState, JobView, Options, PeekEnd, PlanView, ProfileDraft,
@@ -151,6 +153,11 @@ impl Ground {
         let typed = plan.typed.clone();
         let job = self.workbench.start_plan(plan.id, typed).await.unwrap();
         self.ended(job).await
+    }
+
+    /// The job of a plan, written down and not begun.
+    pub(super) async fn written_down(&self, plan: &Plan) -> Undertaking {
+        self.workbench.write_down(std::slice::from_ref(plan), "by a click").await.unwrap().pop().unwrap()
     }
 
     pub(super) async fn ended(&self, job: JobId) -> JobView {

@@ -90,7 +90,7 @@ async fn a_job_that_ended_meanwhile_is_not_called_interrupted() {
     let capture = ground.peek(1).await.capture;
     let view = ground.plan_redrive(capture, vec![1]).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     ground.workbench.inner.jobs.settle().await.unwrap();
     assert_eq!(ground.workbench.show_job(job).await.unwrap().state, JobState::Running, "its owner is alive");
@@ -106,7 +106,7 @@ async fn a_job_whose_program_is_gone_is_not_listed_as_running() {
     let capture = ground.peek(1).await.capture;
     let view = ground.plan_redrive(capture, vec![1]).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by a click").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let listed = async || ground.workbench.list_jobs(None).await.unwrap()[0].state;
     assert_eq!(listed().await, JobState::Running, "its owner is alive");
     drop(undertaking);

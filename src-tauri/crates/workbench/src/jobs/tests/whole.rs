@@ -81,7 +81,7 @@ async fn what_a_consumer_holds_is_not_called_gone() {
     assert!(job.outcome.contains("has 1 consumer"), "{}", job.outcome);
 
     lease.close().await.unwrap();
-    ground.workbench.resume_job(job.id, Resume::All).await.unwrap();
+    ground.workbench.resume_job(job.id, Resume::All, None).await.unwrap();
     let job = ground.ended(job.id).await;
     assert_eq!((job.state, job.counts.done), (JobState::Finished, 5), "{}", job.outcome);
     ground.assert_each_once(5);
@@ -186,7 +186,7 @@ async fn a_purge_whose_program_died_is_not_called_done() {
     ground.lay(5, 0);
     let view = ground.plan(DeedAsk::Purge { queue: "dead".into() }).await;
     let plan = ground.workbench.plan_to_start(view.id, view.typed.as_deref()).await.unwrap();
-    let undertaking = ground.workbench.write_down(&plan, "by typing the queue's name").await.unwrap();
+    let undertaking = ground.written_down(&plan).await;
     let job = undertaking.record.id;
     drop(undertaking);
     let ground = ground.restart().await;
@@ -242,7 +242,7 @@ async fn a_paused_job_holds_nothing_and_is_gone_on_with() {
     assert!(paused.counts.not_started > 0, "{}", paused.outcome);
     assert_eq!(ground.sandbox.held("dead"), 0);
 
-    ground.workbench.resume_job(job, Resume::All).await.unwrap();
+    ground.workbench.resume_job(job, Resume::All, None).await.unwrap();
     let ended = ground.ended(job).await;
     assert_eq!((ended.state, ended.counts.done), (JobState::Finished, 60), "{}", ended.outcome);
     ground.assert_each_once(60);
@@ -261,7 +261,7 @@ async fn a_job_whose_connection_was_cut_is_gone_on_with() {
     assert_ne!(cut.state, JobState::Finished, "{}", cut.outcome);
     assert!(cut.counts.done > 0 && cut.counts.done < 400, "it was cut in the middle: {}", cut.outcome);
 
-    ground.workbench.resume_job(job, Resume::All).await.unwrap();
+    ground.workbench.resume_job(job, Resume::All, None).await.unwrap();
     let ended = ground.ended(job).await;
     assert_eq!((ended.state, ended.counts.done), (JobState::Finished, 400), "{ended:?}");
     ground.assert_each_once(400);
@@ -281,7 +281,7 @@ async fn an_answer_does_not_call_the_rest_gone() {
     assert_eq!((answered.state, answered.counts.gone), (JobState::Paused, 0), "{}", answered.outcome);
     assert!(answered.counts.not_started > 0, "{}", answered.outcome);
 
-    ground.workbench.resume_job(job.id, Resume::All).await.unwrap();
+    ground.workbench.resume_job(job.id, Resume::All, None).await.unwrap();
     let ended = ground.ended(job.id).await;
     assert_eq!((ended.state, ended.counts.done), (JobState::Finished, 400), "{}", ended.outcome);
     ground.assert_each_once(400);
@@ -296,7 +296,7 @@ async fn the_last_one_whose_removal_was_not_answered_is_asked_for() {
     ground.sandbox.fail_next(Fault::RemoveLost);
     let job = ground.run(plan).await;
     assert_eq!((job.counts.done, job.counts.left_behind), (2, 1), "{}", job.outcome);
-    let refused = ground.workbench.resume_job(job.id, Resume::All).await.unwrap_err();
+    let refused = ground.workbench.resume_job(job.id, Resume::All, None).await.unwrap_err();
     assert!(refused.to_string().contains("surely safe"), "{refused}");
     let job = ground.workbench.show_job(job.id).await.unwrap();
     assert_eq!((job.state, job.rows[0].recommended), (JobState::NeedsAnswer, None), "{job:?}");
@@ -326,8 +326,8 @@ async fn a_canary_that_comes_back_stops_the_rest() {
     assert_eq!((job.counts.done, job.counts.bounced, job.counts.not_started), (5, 5, 25), "{}", job.outcome);
     assert_eq!(ground.sandbox.ready("dead").len(), 30, "25 were never touched, 5 came back");
     assert_eq!((job.canary, job.by.is_empty()), (canary, false));
-    let ask = JobRowAsk { only: RowFilter::CameBack, newest_first: true, from: 1, n: 3 };
-    let page = ground.workbench.job_rows(job.id, ask).await.unwrap();
+    let ask = JobRowAsk { only: RowFilter::CameBack, text: String::new(), newest_first: true, from: 1, n: 3 };
+    let page = ground.workbench.job_rows(job.id, ask.clone()).await.unwrap();
     assert_eq!((page.total, page.rows.iter().map(|row| row.n).collect::<Vec<_>>()), (5, vec![4, 3, 2]));
     assert!(page.rows.iter().all(|row| row.bounced));
     let only = RowFilter::In { state: MessageState::NotStarted };
