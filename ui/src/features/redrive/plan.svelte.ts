@@ -1,4 +1,13 @@
-import type { DeedAsk, JobView, PlanChange, PlanSet, PlanView, Port, Target, TargetChoice } from "../../ipc/port";
+import type {
+	DeedAsk,
+	JobView,
+	PlanChange,
+	PlanSet,
+	PlanView,
+	Port,
+	Target,
+	TargetChoice,
+} from "../../ipc/port";
 import { IpcError } from "../../shell/context";
 import { Asked } from "../parts/asked.svelte";
 import { PaceDraft, type Typed } from "./pace.svelte";
@@ -294,7 +303,12 @@ export class PlanDraft {
 
 	#asked(ask: DeedAsk): DeedAsk {
 		if (ask.kind !== "send") return ask;
-		const options = { ...ask.options, ...this.pace.options, keepOrigin: this.#keepOrigin, toProfile: this.#toProfile };
+		const options = {
+			...ask.options,
+			...this.pace.options,
+			keepOrigin: this.#keepOrigin,
+			toProfile: this.#toProfile,
+		};
 		return { ...ask, to: this.#to(), options };
 	}
 

@@ -160,7 +160,11 @@ export type AnswerFor = {
 };
 
 /**  Something changed: what is on screen is to be asked for again. */
-export type AppEvent = { kind: "profilesChanged" } | { kind: "connectionChanged"; connection: ConnectionView } | { kind: "jobChanged"; job: JobId } | { kind: "activityChanged" } | { kind: "capturesChanged" } | 
+export type AppEvent = { kind: "profilesChanged" } | { kind: "connectionChanged"; connection: ConnectionView } | { kind: "jobChanged"; job: JobId } | 
+/**  A job that ran here has ended, or waits to be gone on with. */
+{ kind: "jobEnded"; notice: JobNotice } | 
+/**  The window is to close, and jobs run here: ask. */
+{ kind: "closeAsked" } | { kind: "activityChanged" } | { kind: "capturesChanged" } | 
 /**  Drafts or templates. */
 { kind: "draftsChanged" } | 
 /**  Events were lost: ask for everything. */

@@ -44,6 +44,8 @@ fn row(cells: &[String; COLUMNS.len()]) -> Result<Vec<u8>> {
     let unwritten = |why: String| Error::Invalid { why: format!("a message could not be written as CSV: {why}") };
     let mut writer =
         WriterBuilder::new().quote_style(QuoteStyle::Always).terminator(Terminator::CRLF).from_writer(Vec::new());
-    writer.write_record(cells.iter().map(|cell| inert(cell).into_owned())).map_err(|error| unwritten(error.to_string()))?;
+    writer
+        .write_record(cells.iter().map(|cell| inert(cell).into_owned()))
+        .map_err(|error| unwritten(error.to_string()))?;
     writer.into_inner().map_err(|error| unwritten(error.to_string()))
 }

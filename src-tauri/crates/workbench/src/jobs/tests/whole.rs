@@ -333,7 +333,7 @@ async fn a_canary_that_comes_back_stops_the_rest() {
     let only = RowFilter::In { state: MessageState::NotStarted };
     let page = ground.workbench.job_rows(job.id, JobRowAsk { only, ..ask }).await.unwrap();
     assert!(page.total >= page.rows.len() as u32 && page.rows.iter().all(|row| !row.bounced), "{page:?}");
-    ground.workbench.resume_job(job.id, Resume::All).await.unwrap();
+    ground.workbench.resume_job(job.id, Resume::All, None).await.unwrap();
     let job = ground.ended(job.id).await;
     assert_eq!((job.counts.done, job.counts.not_started), (30, 0), "who saw it and goes on means it: {}", job.outcome);
 }
@@ -368,7 +368,7 @@ async fn a_canary_that_nobody_watched_to_its_end_is_sent_again() {
         ground.workbench.pause_job(job).await.unwrap();
         let view = ground.ended(job).await;
         assert_eq!((view.state, view.counts.done), (JobState::Paused, sent as u64), "{}", view.outcome);
-        ground.workbench.resume_job(job, Resume::All).await.unwrap();
+        ground.workbench.resume_job(job, Resume::All, None).await.unwrap();
     }
     ground.workbench.stop_job(job).await.unwrap();
     ground.ended(job).await;
