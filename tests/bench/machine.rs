@@ -20,7 +20,7 @@ pub(crate) fn facts(rabbit: &str) -> Vec<(&'static str, String)> {
         ("Kernel", read("/proc/sys/kernel/osrelease")),
         ("Processor", format!("{}, {cores} cores", processor())),
         ("Memory", memory()),
-        ("Load when it began", first_word_of("/proc/loadavg")),
+        ("Load when it began", load()),
     ]
 }
 
@@ -28,8 +28,9 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}")).trim().to_owned()
 }
 
-fn first_word_of(path: &str) -> String {
-    read(path).split_whitespace().next().unwrap_or_default().to_owned()
+/// Processes that want a core, over the last minute.
+pub(crate) fn load() -> String {
+    read("/proc/loadavg").split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 fn processor() -> String {

@@ -2,6 +2,7 @@
 
 mod deeds;
 mod engine;
+mod inbox;
 mod machine;
 mod management;
 mod report;
@@ -21,7 +22,13 @@ fn main() {
 }
 
 /// `cargo bench ... -- engine` measures that part alone anew; words after it choose among its parts, brokers and kinds of queues.
+/// `-- inbox` measures the inbox alone.
 async fn run() {
+    if std::env::args().any(|argument| argument == "inbox") {
+        let mut report = Report::last();
+        report.add(&measured_inbox().await);
+        return report.write();
+    }
     // Cargo adds options of its own.
     let arguments = std::env::args().skip_while(|argument| argument != "engine");
     let arguments: Vec<_> = arguments.filter(|argument| !argument.starts_with('-')).collect();
@@ -40,6 +47,14 @@ async fn run() {
     }
     say("bench: 10,000 messages");
     report.add(&window::ten_thousand_messages(&scene, RUNS).await);
+    report.add(&measured_inbox().await);
     report.write();
     engine::measure(&mut report, &[]).await;
+}
+
+async fn measured_inbox() -> report::Section {
+    say("bench: 20,000 dead letters in the inbox");
+    let section = Box::pin(inbox::measure(RUNS)).await;
+    say(&section.to_string());
+    section
 }
