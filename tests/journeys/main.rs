@@ -3,6 +3,7 @@
 
 mod canary;
 mod crash;
+mod edit;
 mod first_dead_letter;
 mod hostile;
 mod inbox;

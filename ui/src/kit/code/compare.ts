@@ -145,7 +145,8 @@ function beside(
 		b: { doc: text, extensions },
 		diffConfig: { scanLimit: SCAN_MAX, timeout: 200 },
 	});
-	merged.dom.style.height = "100%";
+	// As high as its place, also where the text is short: a click anywhere in it begins to write.
+	Object.assign(merged.dom.style, { position: "absolute", inset: "0" });
 	const editors = merged.dom.firstElementChild;
 	if (editors instanceof HTMLElement) editors.style.minHeight = "100%";
 	return { view: merged.b, destroy: () => merged.destroy() };
