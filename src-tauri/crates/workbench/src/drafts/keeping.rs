@@ -41,8 +41,7 @@ impl Workbench {
                 if purpose == DraftPurpose::Edit
                     && let Some(kept) = self.inner.store.draft_of(profile, &source).await?
                 {
-                    // The message was read again meanwhile: its newest copy is the one to act on.
-                    return self.opened(Draft { source: Some(source), ..kept }).await;
+                    return self.opened(self.of_newest_copy(kept, source).await?).await;
                 }
                 let rules = self.rules_of(profile).await?;
                 let original = DraftOriginal::of(&message, rules.as_ref());
@@ -55,6 +54,16 @@ impl Workbench {
                 self.opened(new(purpose, Some(source), original.unchanged(to))).await
             }
         }
+    }
+
+    /// Its message may have been read again meanwhile: the newest copy is the one to act on.
+    async fn of_newest_copy(&self, draft: Draft, source: DraftSource) -> Result<Draft> {
+        if draft.source.as_ref() == Some(&source) {
+            return Ok(draft);
+        }
+        let draft = Draft { source: Some(source), ..draft };
+        let KeptDraft { revision, changed_at, .. } = self.keep_draft(draft.clone()).await?;
+        Ok(Draft { revision, changed_at: Some(changed_at), ..draft })
     }
 
     /// A draft as it was last kept, also where its message or its queue is gone.

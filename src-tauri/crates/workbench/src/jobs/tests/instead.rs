@@ -172,3 +172,19 @@ async fn a_plan_needs_a_draft_that_makes_sense_and_is_the_newest() {
     }
     assert_eq!(ground.sandbox.ready("dead").len(), 1);
 }
+
+#[tokio::test]
+async fn a_draft_goes_on_with_the_newest_copy_of_its_message() {
+    let ground = Ground::new().await;
+    lay(&ground);
+    let first = ground.peek(1).await.capture;
+    let draft = edited(&ground, first).await;
+    let again = ground.peek(1).await.capture;
+    ground.workbench.remove_capture(first).await.unwrap();
+    let from = DraftFrom::Message { purpose: DraftPurpose::Edit, capture: again, n: 1 };
+    let opened = ground.workbench.begin_draft(ground.profile, from).await.unwrap().draft;
+    assert_eq!((opened.id, opened.revision, &opened.content), (draft.id, 2, &draft.content));
+    let job = ground.run(ground.plan(ask(again, vec![1], instead(&opened))).await).await;
+    assert_eq!(job.counts.done, 1, "{}", job.outcome);
+    assert_sent(&ground);
+}
