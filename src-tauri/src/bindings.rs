@@ -55,6 +55,8 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         snapshots::keep_limits,
         snapshots::would_drop,
         snapshots::set_keep_limits,
+        snapshots::list_at_rest,
+        snapshots::set_at_rest,
         dead_letters::list_dead_letters,
         dead_letters::group_failures,
         dead_letters::page_group,

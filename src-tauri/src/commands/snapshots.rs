@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use tauri::State;
 use tauri::ipc::Channel;
 use workbench::{
-    CaptureView, Dropped, ImportProgress, KeepLimits, ProfileId, Room, SearchAsk, SearchEnd, SearchStep, Workbench,
+    AtRest, CaptureView, Dropped, ImportProgress, KeepLimits, ProfileAtRest, ProfileId, Room, SearchAsk, SearchEnd,
+    SearchStep, Workbench,
 };
 
 use super::{Answer, fault};
@@ -56,4 +57,16 @@ pub(crate) async fn would_drop(workbench: State<'_, Workbench>, limits: KeepLimi
 #[specta::specta]
 pub(crate) async fn set_keep_limits(workbench: State<'_, Workbench>, limits: KeepLimits) -> Answer<Dropped> {
     workbench.set_keep_limits(limits).await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn list_at_rest(workbench: State<'_, Workbench>) -> Answer<Vec<ProfileAtRest>> {
+    workbench.list_at_rest().await.map_err(fault)
+}
+
+#[tauri::command]
+#[specta::specta]
+pub(crate) async fn set_at_rest(workbench: State<'_, Workbench>, profile: ProfileId, at_rest: AtRest) -> Answer<()> {
+    workbench.set_at_rest(profile, at_rest).await.map_err(fault)
 }

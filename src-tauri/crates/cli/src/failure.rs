@@ -108,6 +108,7 @@ fn remedy_for(error: &Error) -> Option<&'static str> {
             RefusedCode::AlreadyOutstanding => "`qscope jobs list` shows that job, `qscope jobs resolve` answers it",
             RefusedCode::CaptureHeld => "settle the job or send the messages first",
             RefusedCode::CopiesGone => "`qscope snapshots limits` says how long copies are kept",
+            RefusedCode::NoKey => "start the keychain of this desktop, or unlock it",
             RefusedCode::Busy => "try again when it has ended",
             RefusedCode::ConfirmationMissing | RefusedCode::DraftChanged => return None,
         },

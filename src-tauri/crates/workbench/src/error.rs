@@ -39,6 +39,8 @@ pub enum RefusedCode {
     CaptureHeld,
     /// The copies that are needed were dropped.
     CopiesGone,
+    /// There is no keychain that keeps the key of encrypted copies.
+    NoKey,
     Busy,
 }
 
@@ -141,7 +143,7 @@ impl From<&Error> for FaultCode {
                 RefusedCode::AlreadyOutstanding => Self::AlreadyOutstanding,
                 RefusedCode::DraftChanged => Self::DraftChanged,
                 RefusedCode::CopiesGone => Self::NotFound,
-                RefusedCode::CaptureHeld | RefusedCode::Busy => Self::Other,
+                RefusedCode::CaptureHeld | RefusedCode::NoKey | RefusedCode::Busy => Self::Other,
             },
             Error::Invalid { .. } => Self::Invalid,
             Error::Cancelled => Self::Cancelled,

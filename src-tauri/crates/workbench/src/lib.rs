@@ -19,9 +19,9 @@ mod workbench;
 
 pub use activity::{Act, ActivityAsk, ActivityPage, ActivityRow, Outcome};
 pub use captures::{
-    BodyFormat, BodyView, CaptureSource, CaptureView, Dropped, ExportFormat, Exported, Fate, ImportProgress,
-    KeepLimits, Kept, MessageColumn, MessagePage, MessageRow, MessageView, Room, SearchAsk, SearchEnd, SearchHit,
-    SearchStep, ViewAsk, ViewOpened,
+    AtRest, BodyFormat, BodyView, CaptureSource, CaptureView, Dropped, ExportFormat, Exported, Fate, ImportProgress,
+    KeepLimits, Kept, MessageColumn, MessagePage, MessageRow, MessageView, ProfileAtRest, Room, SearchAsk, SearchEnd,
+    SearchHit, SearchStep, ViewAsk, ViewOpened,
 };
 pub use connections::{
     BindingView, ConnectionState, ConnectionView, DeadLetterInbox, DeadLetterQueue, Drain, ExchangeAsk, ExchangeColumn,

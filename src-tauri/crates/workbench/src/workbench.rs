@@ -111,7 +111,7 @@ impl Workbench {
     pub async fn open(options: Options) -> Result<Self> {
         let (events, _) = broadcast::channel(EVENTS_MAX);
         let store = Store::open(&options.data_dir).await?;
-        let captures = Captures::open(&options.data_dir, store.clone()).await?;
+        let captures = Captures::open(&options.data_dir, store.clone(), Arc::clone(&options.secrets)).await?;
         let jobs = Jobs::open(&options.data_dir, store.clone()).await?;
         let inner = Inner {
             data_dir: options.data_dir,

@@ -62,6 +62,11 @@ export class Storage {
 		return (this.captures ?? []).toSorted((a, b) => b.bytes - a.bytes).slice(0, LARGEST);
 	}
 
+	/** Of all captures of that connection. */
+	bytesOf(profile: string): number {
+		return (this.captures ?? []).reduce((sum, one) => sum + (one.profile === profile ? one.bytes : 0), 0);
+	}
+
 	async again(): Promise<void> {
 		await Promise.all([this.room.again(), this.#captures.again()]);
 	}

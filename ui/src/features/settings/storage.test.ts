@@ -25,3 +25,12 @@ test("room is written in GiB", () => {
 	expect([fromGib("2"), fromGib("0,5"), fromGib(" 0 ")]).toEqual([2 * 1024 ** 3, 512 * 1024 ** 2, 0]);
 	expect([fromGib(""), fromGib("-1"), fromGib("two"), fromGib("1e400")]).toEqual([null, null, null, null]);
 });
+
+test("room is counted by connection", async () => {
+	const fake = fakePort();
+	const [profile, other] = [...fake.world.profiles.values()];
+	const storage = new Storage(fake);
+	await storage.again();
+	expect(storage.bytesOf(profile?.id ?? "")).toBe(storage.bytes);
+	expect(storage.bytesOf(other?.id ?? "")).toBe(0);
+});

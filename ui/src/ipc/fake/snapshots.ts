@@ -76,6 +76,15 @@ export function snapshotCalls(world: World) {
 				kept: { kind: "always" },
 			}).view;
 		},
+		listAtRest: async () =>
+			[...world.profiles.keys()].map((profile) => ({
+				profile,
+				atRest: world.atRest.get(profile) ?? "plain",
+			})),
+		setAtRest: async (profile, atRest) => {
+			world.atRest.set(profile, atRest);
+			return null;
+		},
 		keepLimits: async () => ({ limits: world.limits, bytesUsed: sum(unnamed()) }),
 		wouldDrop: async (limits) => {
 			if (limits.days < 1) fail("invalid", "copies are kept for 1 to 3650 days");

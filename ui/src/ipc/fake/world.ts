@@ -3,6 +3,7 @@ import type {
 	ActivityRow,
 	AppEvent,
 	AppInfo,
+	AtRest,
 	CaptureView,
 	ConnectionView,
 	ExchangeRow,
@@ -82,6 +83,7 @@ export class World {
 	readonly guards = new Map<string, GuardView>();
 	readonly activity: ActivityRow[] = [];
 	limits: KeepLimits = { days: 30, bytes: 2 * 1024 ** 3 };
+	readonly atRest = new Map<ProfileId, AtRest>();
 	readonly refusals = new Map<string, Fault>();
 	#listeners = new Set<(event: AppEvent) => void>();
 	#queuesEach: number;
@@ -173,6 +175,7 @@ export class World {
 			of: ready,
 			bytes: messages.reduce((bytes, message) => bytes + message.body.length, 0),
 			outcome: "put back, in order",
+			encrypted: this.atRest.get(profile.id) === "encrypted",
 			heldBy: null,
 			cutShort: false,
 			kept: change.name == null ? { kind: "whileThereIsRoom" } : { kind: "always" },

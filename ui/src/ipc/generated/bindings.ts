@@ -57,6 +57,8 @@ export const commands = {
 	keepLimits: () => __TAURI_INVOKE<Room>("keep_limits"),
 	wouldDrop: (limits: KeepLimits) => __TAURI_INVOKE<Dropped>("would_drop", { limits }),
 	setKeepLimits: (limits: KeepLimits) => __TAURI_INVOKE<Dropped>("set_keep_limits", { limits }),
+	listAtRest: () => __TAURI_INVOKE<ProfileAtRest[]>("list_at_rest"),
+	setAtRest: (profile: ProfileId, atRest: AtRest) => __TAURI_INVOKE<null>("set_at_rest", { profile, atRest }),
 	listDeadLetters: (profile: ProfileId) => __TAURI_INVOKE<DeadLetterInbox>("list_dead_letters", { profile }),
 	groupFailures: (ask: GroupAsk, task: string, channel: Channel<PeekProgress>) => __TAURI_INVOKE<FailureGroups>("group_failures", { ask, task, channel }),
 	pageGroup: (ask: GroupPageAsk) => __TAURI_INVOKE<GroupPage>("page_group", { ask }),
@@ -279,6 +281,8 @@ export type CaptureView = {
 	bytes: number,
 	/**  What became of the messages: "put back, in order". */
 	outcome: string,
+	/**  Headers, properties and bodies are encrypted in its file. */
+	encrypted: boolean,
 	/**  Why it cannot be removed now: copies of a job that is not settled, or messages that exist only here. */
 	heldBy: string | null,
 	/**  It was being written when the program ended; what is in it is whole. */
@@ -1442,6 +1446,12 @@ export type Profile = {
 	settings: Settings,
 	secret: SecretState,
 	createdAt: string,
+};
+
+/**  What one profile keeps. */
+export type ProfileAtRest = {
+	profile: ProfileId,
+	atRest: AtRest,
 };
 
 /**  A profile as the user writes it down. */

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::preview::text_of;
-use super::{BodyFormat, BodyView, json, xml};
+use super::{BodyFormat, BodyView, file, json, xml};
 
 /// Bytes of a body that are given at once.
 pub(super) const SHOWN_MAX: usize = 1024 * 1024;
@@ -55,6 +55,9 @@ pub(super) fn read_part(
     if !connection.query_row(exists, [n], |row| row.get::<_, bool>(0))? {
         return Ok(None);
     }
+    if file::is_sealed(connection)? {
+        return opened_part(connection, n, from, len).map(Some);
+    }
     let row = i64::try_from(n).map_err(|error| crate::store::unreadable(error.into()))?;
     // Read in place: a query would bring a body of any size into memory whole.
     let blob = connection.blob_open("main", "body", "body", row, true)?;
@@ -63,6 +66,14 @@ pub(super) fn read_part(
     let mut part = vec![0; len.min(total - from)];
     blob.read_at_exact(&mut part, from)?;
     Ok(Some((part, total as u64)))
+}
+
+/// A sealed body is opened whole, and a part of it given.
+fn opened_part(connection: &Connection, n: u64, from: u64, len: usize) -> rusqlite::Result<(Vec<u8>, u64)> {
+    let body: Vec<u8> = connection.query_row("SELECT body FROM body WHERE n = ?1", [n], |row| row.get(0))?;
+    let from = usize::try_from(from).unwrap_or(body.len()).min(body.len());
+    let end = from.saturating_add(len).min(body.len());
+    Ok((body[from..end].to_vec(), body.len() as u64))
 }
 
 /// What to show of a body that begins with these bytes, at most [`SHOWN_MAX`], and has so many in all.

@@ -13,7 +13,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use tokio_util::sync::CancellationToken;
 
-use super::{Exported, Stored, body, csv, file, head, no_such_message, read_file};
+use super::{Access, Exported, Stored, body, csv, file, head, no_such_message, read_file};
 use crate::store::{in_background, io_trouble};
 use crate::{Error, Result, ViewId, Workbench};
 
@@ -76,11 +76,12 @@ impl Workbench {
             numbers.sort_unstable();
             wanted.retain(|n| numbers.binary_search(n).is_ok());
         }
-        let (from, to) = (self.inner.captures.path(open.capture), path.to_owned());
+        let from = (self.inner.captures.path(open.capture), self.inner.captures.access(open.capture).await?);
+        let to = path.to_owned();
         // Whoever stops waiting stops the export too.
         let stopped = cancel.child_token();
         let waited_for = stopped.clone().drop_guard();
-        let write = move || export(&from, &record.queue, &wanted, format, &to, &stopped, &progress);
+        let write = move || export(from, &record.queue, &wanted, format, &to, &stopped, &progress);
         let exported = in_background(EXPORTING, write).await?;
         drop(waited_for);
         self.note_export(open.capture, &exported, format.words()).await?;
@@ -89,7 +90,7 @@ impl Workbench {
 }
 
 fn export(
-    from: &Path,
+    (from, access): (PathBuf, Access),
     queue: &QueueName,
     numbers: &[u64],
     format: ExportFormat,
@@ -101,7 +102,7 @@ fn export(
     let of = numbers.len() as u64;
     out.write(&format.head()?)?;
     // The inner result is ours, the outer one SQLite's.
-    let written = read_file(from, |connection| {
+    let written = read_file(&from, access, |connection| {
         for (n, done) in numbers.iter().zip(0u64..) {
             if stopped.is_cancelled() {
                 return Ok(Err(Error::Cancelled));
@@ -190,9 +191,9 @@ fn by_name<S: Serializer>(properties: &Table, serializer: S) -> std::result::Res
 }
 
 /// Writes one body, a part at a time.
-pub(super) fn save_body(from: &Path, n: u64, to: &Path) -> Result<Exported> {
+pub(super) fn save_body((from, access): (PathBuf, Access), n: u64, to: &Path) -> Result<Exported> {
     let mut out = NewFile::create(to)?;
-    let written = read_file(from, |connection| {
+    let written = read_file(&from, access, |connection| {
         let mut at = 0;
         loop {
             let Some((part, total)) = body::read_part(connection, n, at, body::SHOWN_MAX)? else {

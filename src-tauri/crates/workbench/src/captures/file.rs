@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::head::Head;
 use super::preview::preview;
+use super::seal::{self, Seal};
 use super::{Captured, Fate, MessageRow, Stored};
 use crate::store::{CaptureRecord, parsed, time, unreadable};
 use crate::{JobId, Result};
@@ -17,7 +18,9 @@ use crate::{JobId, Result};
 pub(super) const EXTENSION: &str = "qcap";
 /// "qcap", so that a file tells what it is.
 const APPLICATION: i64 = 0x7163_6170;
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+/// Of a capture that is not sealed: programs that know no other read it.
+const PLAIN_VERSION: i64 = 1;
 
 const SCHEMA: &str = "
 CREATE TABLE about (id INTEGER PRIMARY KEY CHECK (id = 1), json TEXT NOT NULL) STRICT;
@@ -38,6 +41,8 @@ CREATE TABLE msg (
     job TEXT,
     job_words TEXT
 ) STRICT;
+";
+const WIDE: &str = "
 CREATE TABLE body (n INTEGER PRIMARY KEY REFERENCES msg (n), head TEXT NOT NULL, body BLOB NOT NULL) STRICT;
 ";
 
@@ -86,11 +91,17 @@ fn reason_words(reason: &DeathReason) -> &str {
 }
 
 /// Makes the tables in an empty file.
-pub(super) fn lay_out(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn lay_out(connection: &Connection, sealed: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", 16 * 1024)?;
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
-    connection.execute_batch(SCHEMA)
+    connection.pragma_update(None, "user_version", if sealed { VERSION } else { PLAIN_VERSION })?;
+    connection.execute_batch(SCHEMA)?;
+    connection.execute_batch(if sealed { seal::SCHEMA } else { WIDE })
+}
+
+/// Whether heads and bodies are sealed in it.
+pub(super) fn is_sealed(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? > PLAIN_VERSION)
 }
 
 /// Refuses the file of a newer program, or of another one.
@@ -121,13 +132,18 @@ pub(super) fn read_about(connection: &Connection) -> rusqlite::Result<CaptureRec
 }
 
 /// Adds them at the end; their numbers.
-pub(super) fn add(transaction: &Transaction<'_>, messages: &[Ready]) -> rusqlite::Result<Vec<u64>> {
+pub(super) fn add(
+    transaction: &Transaction<'_>,
+    messages: &[Ready],
+    seal: Option<&Seal>,
+) -> rusqlite::Result<Vec<u64>> {
     let last: u64 = transaction.query_row("SELECT coalesce(max(n), 0) FROM msg", [], |row| row.get(0))?;
     let mut narrow = transaction.prepare_cached(
         "INSERT INTO msg (n, key, message_id, exchange, routing_key, size, deliveries, redelivered, published_at, died_at,
              reason, preview, only_here) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
-    let mut wide = transaction.prepare_cached("INSERT INTO body (n, head, body) VALUES (?1, ?2, ?3)")?;
+    let table = if seal.is_some() { "sealed" } else { "body" };
+    let mut wide = transaction.prepare_cached(&format!("INSERT INTO {table} (n, head, body) VALUES (?1, ?2, ?3)"))?;
     for (n, message) in (last + 1..).zip(messages) {
         let row = &message.row;
         narrow.execute(params![
@@ -142,10 +158,17 @@ pub(super) fn add(transaction: &Transaction<'_>, messages: &[Ready]) -> rusqlite
             row.published_at.map(|at| at.as_microsecond()),
             row.died_at.map(|at| at.as_microsecond()),
             row.reason,
-            row.preview,
+            // What is sealed is nowhere in plain text.
+            if seal.is_some() { "" } else { &row.preview },
             message.only_here,
         ])?;
-        wide.execute(params![n, message.head, message.message.body])?;
+        match seal {
+            None => wide.execute(params![n, message.head, message.message.body])?,
+            Some(seal) => {
+                let (head, body) = seal.seal(n, &message.head, &message.message.body)?;
+                wide.execute(params![n, head, body])?
+            }
+        };
     }
     Ok((last + 1..).take(messages.len()).collect())
 }

@@ -195,6 +195,9 @@ impl Lines {
 
 /// What a reader of JSON complains of, without the line that it counts: each line is a text of its own.
 fn in_words(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return format!("it is cut off after {} bytes", error.column());
+    }
     let text = error.to_string();
     match text.rsplit_once(" at line ") {
         Some((what, _)) => format!("{what}, at byte {}", error.column()),

@@ -11,11 +11,13 @@ mod filter;
 mod head;
 mod import;
 mod json;
+mod keys;
 mod lines;
 mod open;
 mod page;
 mod preview;
 mod scan;
+mod seal;
 mod search;
 mod settle;
 mod view;
@@ -34,10 +36,10 @@ use rusqlite::{Connection, Transaction};
 
 use crate::groups::Grouping;
 use crate::store::{
-    CaptureRecord, CaptureState, Counted, Store, create_private_file, in_background, io_trouble, make_private_folder,
-    now, open_reader, open_writer, sql_trouble,
+    CaptureRecord, CaptureState, Counted, SecretKeeper, Store, create_private_file, in_background, io_trouble,
+    make_private_folder, now, open_reader, open_writer, sql_trouble,
 };
-use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result};
+use crate::{CaptureId, Error, JobId, Profile, ProfileId, RefusedCode, Result, StoreTrouble};
 
 pub(crate) use body::shown as shown_body;
 use budget::Keeping;
@@ -49,8 +51,11 @@ pub(crate) use fields::{fields, words as value_words};
 pub(crate) use filter::{Filter, json_at, path_of};
 pub use import::ImportProgress;
 pub(crate) use json::{compact as compact_json, indent as indent_json, is_json, trouble as json_trouble};
+use keys::Keys;
+pub use keys::{AtRest, ProfileAtRest};
 pub(crate) use open::{Listed, Open};
 pub(crate) use scan::{ScanAsk, Scanned};
+use seal::{Key, Seal};
 pub use search::{SearchAsk, SearchEnd, SearchHit, SearchStep};
 use view::View;
 pub use views::{
@@ -72,6 +77,7 @@ pub(crate) struct Captures {
 struct Inner {
     dir: PathBuf,
     store: Store,
+    keys: Keys,
     views: Open<View>,
     groupings: Open<Grouping>,
 }
@@ -108,11 +114,12 @@ pub(crate) struct Stored {
 
 impl Captures {
     /// Makes the folder. Nothing is looked at before [`Captures::settle`].
-    pub(crate) async fn open(data_dir: &Path, store: Store) -> Result<Self> {
+    pub(crate) async fn open(data_dir: &Path, store: Store, secrets: Arc<dyn SecretKeeper>) -> Result<Self> {
         let dir = data_dir.join("captures");
         let folder = dir.clone();
         in_background("open the captures", move || make_private_folder(&folder)).await?;
-        Ok(Self { inner: Arc::new(Inner { dir, store, views: Open::default(), groupings: Open::default() }) })
+        let keys = Keys::new(store.clone(), secrets);
+        Ok(Self { inner: Arc::new(Inner { dir, store, keys, views: Open::default(), groupings: Open::default() }) })
     }
 
     /// Makes an empty capture that is listed as being written until it is finished.
@@ -133,6 +140,7 @@ impl Captures {
             state: CaptureState::Writing,
             counted: Counted::default(),
             outcome: String::new(),
+            sealed: self.inner.keys.at_rest(profile).await? == AtRest::Encrypted,
             held: None,
         };
         CaptureWriter::create(self, record).await
@@ -140,8 +148,8 @@ impl Captures {
 
     /// Goes on writing a capture. [`RefusedCode::Busy`] where somebody is writing it.
     pub(crate) async fn reopen(&self, id: CaptureId) -> Result<CaptureWriter> {
-        self.record(id).await?;
-        CaptureWriter::reopen(self, id).await
+        let record = self.record(id).await?;
+        CaptureWriter::reopen(self, id, record.sealed).await
     }
 
     /// One message with its body.
@@ -162,7 +170,7 @@ impl Captures {
 
     /// The keys of all its messages, by number.
     pub(crate) async fn keys(&self, id: CaptureId) -> Result<Vec<(u64, MessageKey)>> {
-        self.read(id, file::keys).await
+        self.read_lines(id, file::keys).await
     }
 
     /// What `wanted` finds in its messages, which come without their bodies.
@@ -183,7 +191,7 @@ impl Captures {
 
     /// The ids that its messages were given by who sent them, by number.
     pub(crate) async fn message_ids(&self, id: CaptureId) -> Result<BTreeMap<u64, String>> {
-        self.read(id, file::message_ids).await
+        self.read_lines(id, file::message_ids).await
     }
 
     /// Says of these messages whether they exist nowhere else. Synced when it answers.
@@ -205,6 +213,25 @@ impl Captures {
         if self.inner.store.write(set).await? { Ok(()) } else { Err(no_such_capture(id)) }
     }
 
+    /// With what that capture is written; `None`: it is plain.
+    async fn seal_of(&self, id: CaptureId, sealed: bool) -> Result<Option<Seal>> {
+        if !sealed {
+            return Ok(None);
+        }
+        let key = self.inner.keys.get().await.map_err(|why| Error::Store {
+            doing: WRITING.to_owned(),
+            why,
+            kind: StoreTrouble::Other,
+        })?;
+        Ok(Some(Seal { capture: id, key }))
+    }
+
+    /// How that capture is read; one that is not listed is taken for plain.
+    async fn access(&self, id: CaptureId) -> Result<Access> {
+        let sealed = self.inner.store.read(move |connection| CaptureRecord::is_sealed(connection, id)).await?;
+        Ok(if sealed { Access::Sealed(id, self.inner.keys.get().await) } else { Access::Plain })
+    }
+
     /// The groups of messages that are kept at hand.
     pub(crate) fn groupings(&self) -> &Open<Grouping> {
         &self.inner.groupings
@@ -220,7 +247,7 @@ impl Captures {
         let read = move |connection: &Connection| {
             numbers.iter().filter_map(|n| file::row(connection, u64::from(*n)).transpose()).collect()
         };
-        self.read(id, read).await
+        self.read_lines(id, read).await
     }
 
     /// As they are listed.
@@ -257,6 +284,7 @@ impl Captures {
             of: record.of,
             bytes: record.counted.bytes,
             outcome: record.outcome,
+            encrypted: record.sealed,
             held_by: held_by.or_else(|| (only_here > 0).then(|| only_here_words(only_here))),
             cut_short,
             kept,
@@ -299,8 +327,18 @@ impl Captures {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        let (path, access) = (self.path(id), self.access(id).await?);
+        in_background(READING, move || read_file(&path, access, work)).await
+    }
+
+    /// The same for what a list shows, which is never sealed: no key is asked for.
+    async fn read_lines<T, F>(&self, id: CaptureId, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         let path = self.path(id);
-        in_background(READING, move || read_file(&path, work)).await
+        in_background(READING, move || read_file(&path, Access::Plain, work)).await
     }
 
     /// Changes the file of a capture that may be in use elsewhere: one transaction, synced when it answers.
@@ -326,7 +364,7 @@ impl Captures {
 
     async fn counted(&self, id: CaptureId) -> Result<Counted> {
         let path = self.path(id);
-        let (messages, only_here) = self.read(id, file::count).await?;
+        let (messages, only_here) = self.read_lines(id, file::count).await?;
         Ok(Counted { messages, only_here, bytes: file::bytes_of(&path) })
     }
 
@@ -382,12 +420,23 @@ impl Captures {
     }
 }
 
+/// How a capture is read.
+#[derive(Debug)]
+enum Access {
+    Plain,
+    /// With the key, or why there is none.
+    Sealed(CaptureId, std::result::Result<Key, String>),
+}
+
 /// Opens the file, reads, closes it.
-fn read_file<T>(path: &Path, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+fn read_file<T>(path: &Path, access: Access, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
     must_exist(path)?;
     let read = || {
         let connection = open_reader(path)?;
         file::check_version(&connection)?;
+        if let Access::Sealed(id, key) = access {
+            seal::open(&connection, id, key)?;
+        }
         work(&connection)
     };
     read().map_err(|error| sql_trouble(&format!("{READING} `{}`", path.display()), &error))

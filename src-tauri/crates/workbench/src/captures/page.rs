@@ -139,8 +139,9 @@ impl Workbench {
     /// Fails with [`Error::Invalid`] where there is a file of that name already.
     pub async fn save_body(&self, id: CaptureId, n: u64, path: &Path) -> Result<Exported> {
         let record = self.inner.captures.record(id).await?;
-        let (file, to) = (self.inner.captures.path(id), path.to_owned());
-        let exported = in_background("save the body", move || export::save_body(&file, n, &to)).await?;
+        let from = (self.inner.captures.path(id), self.inner.captures.access(id).await?);
+        let to = path.to_owned();
+        let exported = in_background("save the body", move || export::save_body(from, n, &to)).await?;
         self.note_capture(Act::Export, &record, exported.path.clone(), 1, "saved a body".to_owned()).await?;
         Ok(exported)
     }

@@ -37,7 +37,7 @@ impl Captures {
         if record.state != CaptureState::Writing {
             return Ok(());
         }
-        let (state, outcome) = match self.read(id, file::read_about).await {
+        let (state, outcome) = match self.read_lines(id, file::read_about).await {
             // The crash came between the last word in the file and the one in the list.
             Ok(about) if about.state == CaptureState::Whole => (CaptureState::Whole, Some(about.outcome)),
             // A file comes in whole or not at all; it is where it was.
@@ -73,7 +73,7 @@ impl Captures {
     /// Lists a file that came from elsewhere, or outlived its list.
     async fn adopt(&self, id: CaptureId) -> Result<()> {
         let Ok(_lock) = self.lock(id) else { return Ok(()) };
-        let (mut record, counted) = match (self.read(id, file::read_about).await, self.counted(id).await) {
+        let (mut record, counted) = match (self.read_lines(id, file::read_about).await, self.counted(id).await) {
             (Ok(record), Ok(counted)) => (record, counted),
             (Err(error), _) | (_, Err(error)) => {
                 tracing::warn!(capture = %id, %error, "a capture that is not listed cannot be read: it is left alone");

@@ -1,6 +1,7 @@
 mod budget;
 mod export;
 mod import;
+mod sealed;
 mod search;
 
 use std::sync::Arc;

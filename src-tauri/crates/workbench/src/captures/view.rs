@@ -31,7 +31,7 @@ impl Captures {
     /// Filters and sorts; how many messages are left. Stops soon after nobody waits for it any more.
     pub(super) async fn open_view(&self, ask: &ViewAsk) -> Result<(ViewId, u64)> {
         let filter = Filter::parse(&ask.filter)?;
-        let (sort, descending) = (ask.sort, ask.descending);
+        let (sort, descending, lines_only) = (ask.sort, ask.descending, filter.is_empty());
         let stop = CancellationToken::new();
         let waited_for = stop.clone().drop_guard();
         let read = move |connection: &Connection| {
@@ -42,7 +42,10 @@ impl Captures {
             }
             Ok(numbers)
         };
-        let numbers = self.read(ask.capture, read).await?;
+        let numbers = match lines_only {
+            true => self.read_lines(ask.capture, read).await?,
+            false => self.read(ask.capture, read).await?,
+        };
         drop(waited_for);
         let shown = numbers.len() as u64;
         let view = View { capture: ask.capture, numbers, readers: Readers::new(self.path(ask.capture)) };

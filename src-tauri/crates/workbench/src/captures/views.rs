@@ -34,6 +34,8 @@ pub struct CaptureView {
     pub bytes: u64,
     /// What became of the messages: "put back, in order".
     pub outcome: String,
+    /// Headers, properties and bodies are encrypted in its file.
+    pub encrypted: bool,
     /// Why it cannot be removed now: copies of a job that is not settled, or messages that exist only here.
     pub held_by: Option<String>,
     /// It was being written when the program ended; what is in it is whole.

@@ -1,8 +1,10 @@
 use std::fs::File;
+use std::sync::Arc;
 
 use rusqlite::Transaction;
 
-use super::{Captured, Captures, WRITING, file};
+use super::seal::Seal;
+use super::{Access, Captured, Captures, WRITING, file};
 use crate::store::{
     CaptureRecord, CaptureState, Writer, create_private_file, in_background, io_trouble, open_writer, sql_trouble,
 };
@@ -15,12 +17,14 @@ pub(crate) struct CaptureWriter {
     id: CaptureId,
     captures: Captures,
     writer: Writer,
+    seal: Option<Arc<Seal>>,
     _lock: File,
 }
 
 impl CaptureWriter {
     pub(super) async fn create(captures: &Captures, record: CaptureRecord) -> Result<Self> {
-        let id = record.id;
+        let (id, sealed) = (record.id, record.sealed);
+        let seal = captures.seal_of(id, sealed).await?.map(Arc::new);
         let lock = captures.lock(id)?;
         // Listed before there is a file, so that a file without a line is one that came from elsewhere.
         let listed = record.clone();
@@ -30,28 +34,29 @@ impl CaptureWriter {
         let writer = in_background(WRITING, move || {
             create_private_file(&path).map_err(|error| io_trouble(WRITING, &path, &error))?;
             // The page size is settled before the write-ahead log is turned on.
-            let fresh = rusqlite::Connection::open(&path).and_then(|connection| file::lay_out(&connection));
+            let fresh = rusqlite::Connection::open(&path).and_then(|connection| file::lay_out(&connection, sealed));
             fresh.map_err(|error| sql_trouble(WRITING, &error))?;
             sync_folder(&dir)?;
             Writer::start(open_writer(&path)?)
         });
         let writer = writer.await?;
         writer.write(WRITING, move |transaction| file::write_about(transaction, &record)).await?;
-        Ok(Self { id, captures: captures.clone(), writer, _lock: lock })
+        Ok(Self { id, captures: captures.clone(), writer, seal, _lock: lock })
     }
 
-    pub(super) async fn reopen(captures: &Captures, id: CaptureId) -> Result<Self> {
+    pub(super) async fn reopen(captures: &Captures, id: CaptureId, sealed: bool) -> Result<Self> {
+        let seal = captures.seal_of(id, sealed).await?.map(Arc::new);
         let lock = captures.lock(id)?;
         let path = captures.path(id);
         let writer = in_background(WRITING, move || {
-            super::read_file(&path, |_| Ok(()))?;
+            super::read_file(&path, Access::Plain, |_| Ok(()))?;
             Writer::start(open_writer(&path)?)
         });
         let writer = writer.await?;
         let writing =
             move |transaction: &Transaction<'_>| CaptureRecord::set_state(transaction, id, CaptureState::Writing);
         captures.inner.store.write(writing).await?;
-        Ok(Self { id, captures: captures.clone(), writer, _lock: lock })
+        Ok(Self { id, captures: captures.clone(), writer, seal, _lock: lock })
     }
 
     pub(crate) fn id(&self) -> CaptureId {
@@ -66,12 +71,13 @@ impl CaptureWriter {
         let ready =
             in_background(WRITING, move || messages.into_iter().map(file::Ready::new).collect::<Result<Vec<_>>>());
         let ready = ready.await?;
-        self.writer.write(WRITING, move |transaction| file::add(transaction, &ready)).await
+        let seal = self.seal.clone();
+        self.writer.write(WRITING, move |transaction| file::add(transaction, &ready, seal.as_deref())).await
     }
 
     /// Ends the writing, says what became of the messages, and closes the file.
     pub(crate) async fn finish(self, outcome: impl Into<String>) -> Result<()> {
-        let Self { id, captures, writer, _lock: lock } = self;
+        let Self { id, captures, writer, seal: _, _lock: lock } = self;
         let mut record = captures.record(id).await?;
         record.state = CaptureState::Whole;
         record.outcome = outcome.into();
@@ -93,7 +99,7 @@ impl CaptureWriter {
 
     /// Ends the writing and leaves nothing behind.
     pub(super) async fn abandon(self) -> Result<()> {
-        let Self { id, captures, writer, _lock: lock } = self;
+        let Self { id, captures, writer, seal: _, _lock: lock } = self;
         writer.close().await;
         let files = captures.clone();
         // A line without a file is dropped at the next start; a file without a line would be listed.

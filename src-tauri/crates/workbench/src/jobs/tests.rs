@@ -9,6 +9,7 @@ mod faults;
 mod ground;
 mod instead;
 mod saved;
+mod sealed;
 mod sets;
 mod upkeep;
 mod whole;

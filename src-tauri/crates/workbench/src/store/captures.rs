@@ -11,7 +11,8 @@ use uuid::Uuid;
 use super::{parsed, time, unworded, worded};
 use crate::{CaptureId, CaptureSource, ProfileId};
 
-pub(super) const MIGRATIONS: &[&str] = &["
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE capture (
     id TEXT PRIMARY KEY,
     source TEXT NOT NULL,
@@ -33,7 +34,12 @@ CREATE TABLE capture (
     held TEXT
 ) STRICT;
 CREATE INDEX capture_made_at ON capture (made_at);
-"];
+",
+    "
+-- Heads and bodies are encrypted in its file.
+ALTER TABLE capture ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// What is known of a capture without opening its file.
 ///
@@ -56,6 +62,9 @@ pub(crate) struct CaptureRecord {
     #[serde(skip)]
     pub(crate) counted: Counted,
     pub(crate) outcome: String,
+    /// Heads and bodies are encrypted in its file.
+    #[serde(default)]
+    pub(crate) sealed: bool,
     /// Why it may not be removed now, apart from messages that exist only in it.
     #[serde(skip)]
     pub(crate) held: Option<String>,
@@ -94,6 +103,16 @@ impl CaptureRecord {
         statement.query_map([], Self::from_row)?.collect()
     }
 
+    /// Whether heads and bodies of it are encrypted.
+    pub(crate) fn is_sealed(connection: &Connection, id: CaptureId) -> rusqlite::Result<bool> {
+        let mut statement = connection.prepare_cached("SELECT sealed FROM capture WHERE id = ?1")?;
+        Ok(statement.query_row([id.to_string()], |row| row.get(0)).optional()?.unwrap_or(false))
+    }
+
+    pub(crate) fn any_sealed(connection: &Connection) -> rusqlite::Result<bool> {
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM capture WHERE sealed)", [], |row| row.get(0))
+    }
+
     /// When the last job ended that has its copies in a capture, by capture.
     pub(crate) fn ends_of_jobs(connection: &Connection) -> rusqlite::Result<HashMap<CaptureId, Timestamp>> {
         let sql = "SELECT capture, max(ended_at) FROM job WHERE capture IS NOT NULL AND ended_at IS NOT NULL GROUP BY capture";
@@ -110,8 +129,8 @@ impl CaptureRecord {
     pub(crate) fn add(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         transaction.execute(
             "INSERT OR IGNORE INTO capture (id, source, profile, profile_name, kind, queue, made_at, of, name, note,
-                 state, messages, only_here, bytes, outcome, held)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 state, messages, only_here, bytes, outcome, held, sealed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             params![
                 self.id.to_string(),
                 worded(&self.source),
@@ -129,6 +148,7 @@ impl CaptureRecord {
                 self.counted.bytes,
                 self.outcome,
                 self.held,
+                self.sealed,
             ],
         )?;
         Ok(())
@@ -200,6 +220,7 @@ impl CaptureRecord {
                 bytes: row.get("bytes")?,
             },
             outcome: row.get("outcome")?,
+            sealed: row.get("sealed")?,
             held: row.get("held")?,
         })
     }

@@ -27,7 +27,8 @@ fn migrations() -> Vec<&'static str> {
     let first = [profiles::MIGRATIONS[0], captures::MIGRATIONS[0], activity::MIGRATIONS[0]];
     let (jobs, more) = jobs::MIGRATIONS.split_at(3);
     let then = [profiles::MIGRATIONS[1], edits::MIGRATIONS[0], plans::MIGRATIONS[0], settings::MIGRATIONS[0]];
-    first.iter().chain(jobs).chain(&then).chain(more).chain(drafts::MIGRATIONS).copied().collect()
+    let last = drafts::MIGRATIONS.iter().chain(&captures::MIGRATIONS[1..]);
+    first.iter().chain(jobs).chain(&then).chain(more).chain(last).copied().collect()
 }
 
 /// Makes the database ready: its path, and the lock to hold while it is open.
