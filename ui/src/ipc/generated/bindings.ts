@@ -189,6 +189,13 @@ export type Arrivals = {
 	unsure: Unsure[],
 };
 
+/**  How messages of a connection are kept on this computer. */
+export type AtRest = 
+/**  As they were read, readable by whoever may read the data folder. */
+"plain" | 
+/**  Headers, properties and bodies encrypted, with a key in the system's keychain. */
+"encrypted";
+
 /**  One binding. */
 export type BindingView = {
 	source: ExchangeName,
