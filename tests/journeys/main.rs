@@ -2,6 +2,7 @@
 //! passes under `target/screens/`.
 
 mod canary;
+mod closing;
 mod crash;
 mod edit;
 mod first_dead_letter;

@@ -121,6 +121,11 @@ impl Window {
         self.home.take().expect("it is given away only here")
     }
 
+    /// Asks it to close, as its user does by the keyboard. It may answer with a question.
+    pub async fn ask_to_close(&self) {
+        assert!(self.display.press("alt+F4"), "{}: the window can be asked to close", self.journey);
+    }
+
     /// Waits until this can be read somewhere; spaces of any kind are alike.
     pub async fn read(&self, text: &str) {
         self.until(&format!("`{text}` can be read"), &format!("read().includes(plain({}))", json!(text))).await;

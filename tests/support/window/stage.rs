@@ -116,6 +116,14 @@ impl Display {
         quiet.status().expect("xdotool runs: `make setup` installs it").success()
     }
 
+    /// Presses keys on whatever window is in front.
+    pub(super) fn press(&self, keys: &str) -> bool {
+        let mut xdotool = Command::new("xdotool");
+        xdotool.args(["key", "--clearmodifiers", keys]).env("DISPLAY", &self.name);
+        let quiet = xdotool.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        quiet.status().expect("xdotool runs: `make setup` installs it").success()
+    }
+
     /// Saves what is on the screen, whatever state the window is in.
     pub(super) fn photograph(&self, path: &Path) {
         let mut import = Command::new("import");
