@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use broker::Target;
-
 use super::ending::RunEnd;
 use super::machine::{Quest, Work};
 use super::reckoning;
-use super::row::{Errand, Row};
+use super::row::Row;
 use super::running::Undertaking;
 use super::starting::busy;
 use super::{Answer, AnswerFor, JobState, JobView, MessageState, plan};
@@ -48,7 +46,7 @@ impl Workbench {
         for row in entries.into_iter().map(|entry| entry.row) {
             let Some(answer) = wanted.get(&row.n) else { continue };
             match reckoning::errand_for(*answer) {
-                Some(errand) => rows.push(answered(row, errand, &record)),
+                Some(errand) => rows.push(Row { errand, ..row }),
                 None => left.push(leave(row)),
             }
         }
@@ -100,15 +98,6 @@ impl Workbench {
         self.note(note.outcome(Outcome::Done, words.join(", "))).await?;
         Ok(())
     }
-}
-
-/// The row with what the user wants done; what is sent from our copy without a target goes back where it came from.
-pub(super) fn answered(mut row: Row, errand: Errand, record: &JobRecord) -> Row {
-    row.errand = errand;
-    if errand == Errand::SendCopy && row.target.is_none() {
-        row.target = record.queue.clone().map(|queue| Target::Queue { queue });
-    }
-    row
 }
 
 /// The question is closed; what is known stays written.

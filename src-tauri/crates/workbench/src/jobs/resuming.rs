@@ -112,7 +112,7 @@ impl Workbench {
         for entry in open.into_iter().filter(|entry| entry.row.is_open()) {
             taken.entry(entry.row.key.clone()).or_default().push(entry.row.twin);
             match recommended(&entry).and_then(reckoning::errand_for) {
-                Some(errand) => rows.push(super::answering::answered(entry.row, errand, record)),
+                Some(errand) => rows.push(Row { errand, ..entry.row }),
                 None if entry.row.errand.starts_in_queue() => *leave.entry(entry.row.key).or_default() += 1,
                 None => {}
             }

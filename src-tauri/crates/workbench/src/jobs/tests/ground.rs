@@ -15,8 +15,8 @@ use crate::jobs::plan::Plan;
 use crate::jobs::running::Undertaking;
 use crate::store::MemorySecrets;
 use crate::{
-    AnswerFor, CaptureId, DeedAsk, Environment, JobId, JobState, JobView, Options, PeekEnd, PlanView, ProfileDraft,
-    ProfileId, Selection, SendOptions, Sending, TargetChoice, Workbench,
+    AnswerFor, CaptureId, DeedAsk, Environment, Error, JobId, JobState, JobView, Options, PeekEnd, PlanView,
+    ProfileDraft, ProfileId, RefusedCode, Selection, SendOptions, Sending, TargetChoice, Workbench,
 };
 
 /// Opens the one sandbox that a test lays out.
@@ -186,7 +186,7 @@ impl Ground {
     /// Looks again, and carries out what is recommended, until nothing is.
     pub(super) async fn settle(&self, job: JobId) -> JobView {
         for _ in 0..3 {
-            let view = self.workbench.reconcile_job(job).await.unwrap();
+            let view = self.reconciled(job).await;
             let answers: Vec<_> =
                 view.rows.iter().filter_map(|row| Some(AnswerFor { n: row.n, answer: row.recommended? })).collect();
             if answers.is_empty() {
@@ -195,6 +195,19 @@ impl Ground {
             self.workbench.answer_job(job, answers).await.unwrap();
         }
         self.workbench.show_job(job).await.unwrap()
+    }
+
+    /// Looks at both ends. A connection that was just opened may be doing so by itself.
+    async fn reconciled(&self, job: JobId) -> JobView {
+        for _ in 0..600 {
+            match self.workbench.reconcile_job(job).await {
+                Err(Error::Refused { code: RefusedCode::Busy, .. }) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await
+                }
+                other => return other.unwrap(),
+            }
+        }
+        panic!("the job stays busy");
     }
 
     /// How many locks of jobs are there.
