@@ -39,6 +39,8 @@ export class PlanDraft {
 	#jobs: Asked<JobView[]>;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#closed = false;
+	/** Which plan is wanted: one that is made for an earlier ask is not. */
+	#made = 0;
 	/** A plan that is kept: what it is about is frozen. */
 	#saved: string | null;
 	#kept = false;
@@ -255,6 +257,7 @@ export class PlanDraft {
 
 	#forgetPlan(): void {
 		clearTimeout(this.#timer);
+		this.#made += 1;
 		this.#discard(this.#planned.value);
 		this.#planned.forget();
 		this.#startFault = null;
@@ -283,10 +286,12 @@ export class PlanDraft {
 		}
 		const before = this.#planned.value;
 		const asks = this.#asks.map((ask) => this.#asked(ask));
+		this.#made += 1;
+		const made = this.#made;
 		const plan = await this.#port.makePlans(this.#profile, asks);
 		this.#discard(before);
-		// Whoever asked has gone on: nobody will start this one.
-		if (this.#closed) this.#discard(plan);
+		// Whoever asked has gone on, or asked for another: nobody will start this one.
+		if (this.#closed || made !== this.#made) this.#discard(plan);
 		return plan;
 	}
 

@@ -41,6 +41,20 @@ test("every choice makes the plan anew and gives up the one before", async () =>
 	]);
 });
 
+test("a plan that is still being made when another is asked for is given up when it comes", async () => {
+	const { fake, profile, ask } = world();
+	const { port, makePlans, discardPlan } = spied(fake);
+	const draft = new PlanDraft(port, profile, [ask]);
+	const first = draft.again();
+	draft.keep(true);
+	await first;
+	await vi.waitFor(() => expect(draft.plan).not.toBeNull());
+	const made = await Promise.all(makePlans.mock.results.map(({ value }) => value));
+	expect(made.map(({ parts }) => parts[0]?.id)).toHaveLength(2);
+	expect(discardPlan.mock.calls).toEqual([[made[0]?.parts[0]?.id]]);
+	expect(draft.plan?.id).toBe(made[1]?.parts[0]?.id);
+});
+
 test("no plan is made for a place that is not named yet", async () => {
 	const { fake, profile, ask } = world();
 	const { port, makePlans } = spied(fake);
