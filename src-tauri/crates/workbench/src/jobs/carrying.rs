@@ -180,9 +180,9 @@ impl Desk {
 
     async fn read(&self, no: LeaseNo, max: usize) -> Event {
         match self.read_some(no, max).await {
-            Ok(messages) => {
+            Ok((messages, withheld)) => {
                 let seen = messages.into_iter().map(|leased| self.seen(no, leased)).collect();
-                Event::Read { lease: no, seen }
+                Event::Read { lease: no, seen, withheld }
             }
             Err(error) => Event::ReadFailed { lease: no, trouble: self.trouble(&error) },
         }
@@ -190,17 +190,22 @@ impl Desk {
 
     /// Empty only where the queue has no more, as far as the broker tells: the next message may take longer than a lease
     /// waits for it. While it is on its way the broker does not count it as ready any more.
-    async fn read_some(&self, no: LeaseNo, max: usize) -> Result<Vec<Leased>> {
+    /// With whether there is more all the same, where that did not come for some seconds.
+    async fn read_some(&self, no: LeaseNo, max: usize) -> Result<(Vec<Leased>, bool)> {
         let Holding { lease, were_ready, came } = &*self.holding(no)?;
         for _ in 0..NOTHING_CAME_MAX {
             let messages = in_time(READ_WAIT, "read messages", lease.next(max)).await?;
             let came = came.fetch_add(messages.len() as u64, Ordering::Relaxed);
             let may_be_empty = messages.is_empty() && came >= *were_ready;
-            if !messages.is_empty() || may_be_empty && self.live()?.broker.depth(self.source()?).await?.ready == 0 {
-                return Ok(messages);
+            if !messages.is_empty() || may_be_empty && self.has_no_more().await? {
+                return Ok((messages, false));
             }
         }
-        Ok(Vec::new())
+        Ok((Vec::new(), !self.has_no_more().await?))
+    }
+
+    async fn has_no_more(&self) -> Result<bool> {
+        Ok(self.live()?.broker.depth(self.source()?).await?.ready == 0)
     }
 
     async fn copy(&self, no: LeaseNo, messages: &[ToCopy]) -> Result<Vec<u64>> {

@@ -199,6 +199,9 @@ fn ended(
         (None, Some(ReadOut::MayNotReturn)) => {
             Some("it met a message that may not go back: that one was put at the end of the queue".to_owned())
         }
+        (None, Some(ReadOut::Withheld)) => {
+            Some("the broker counts more messages as ready, and did not hand them out in time".to_owned())
+        }
         (None, _) => None,
     };
     PeekEnd {

@@ -174,6 +174,8 @@ pub(crate) struct Machine {
 pub(crate) enum ReadOut {
     /// There was no more.
     Empty,
+    /// There is more, as far as the broker tells, and it did not hand it out in time.
+    Withheld,
     /// What comes next was put there by this run.
     CameRound,
     /// As many are held as may be.
@@ -238,7 +240,7 @@ impl Machine {
             Event::Stop => self.stop(),
             Event::Leased { lease } => self.leased(lease),
             Event::NotLeased { lease, trouble } => self.not_leased(lease, trouble),
-            Event::Read { lease, seen } => self.take_in(lease, seen),
+            Event::Read { lease, seen, withheld } => self.take_in(lease, seen, withheld),
             Event::ReadFailed { lease, trouble } => self.read_failed(lease, trouble),
             Event::Copied { batch, numbers } => self.copied(batch, &numbers),
             Event::NotCopied { batch, trouble } => self.not_copied(batch, trouble),

@@ -29,6 +29,9 @@ impl Machine {
                 self.unstart(index, &why);
             }
             (None, Some(ReadOut::Reach)) => self.unstart(index, "not among the messages that could be held"),
+            (None, Some(ReadOut::Withheld)) => {
+                self.unstart(index, "the broker counts more messages as ready, and did not hand them out in time");
+            }
             (None, _) => match row.errand {
                 Errand::Remove => self.settle(index, MessageState::Done, "the original was gone already"),
                 _ if row.stored.is_some() => {

@@ -28,6 +28,8 @@ pub(crate) enum Event {
     Read {
         lease: LeaseNo,
         seen: Vec<Seen>,
+        /// It is empty although there is more, as far as the broker tells.
+        withheld: bool,
     },
     ReadFailed {
         lease: LeaseNo,

@@ -16,6 +16,8 @@ pub(super) struct Hold {
     reading: bool,
     /// It had room and got nothing.
     dry: bool,
+    /// Not because there was nothing.
+    withheld: bool,
     /// The hold is gone: the broker has everything back that was not removed.
     pub(super) lost: bool,
     messages_max: u64,
@@ -62,10 +64,10 @@ impl Machine {
             let room = hold.messages_max - hold.messages;
             let max = room.min(self.limits.batch_messages_max as u64).min(self.still_to_read());
             self.outbox.push(Command::Read { lease, max: usize::try_from(max).unwrap_or(usize::MAX) });
-        } else if self.holds.iter().any(|hold| hold.stage == Stage::Open && hold.dry) {
+        } else if let Some(dry) = self.holds.iter().find(|hold| hold.stage == Stage::Open && hold.dry) {
             // While a batch is under way its removal may let the queue give more.
             if self.batches.is_empty() && self.pending.is_empty() {
-                self.read_out = Some(ReadOut::Empty);
+                self.read_out = Some(if dry.withheld { ReadOut::Withheld } else { ReadOut::Empty });
             }
         } else if self.holds.len() < self.limits.leases_max {
             self.open_lease();
@@ -107,6 +109,7 @@ impl Machine {
             stage: Stage::Opening,
             reading: false,
             dry: false,
+            withheld: false,
             lost: false,
             messages_max,
             messages: 0,
@@ -140,10 +143,10 @@ impl Machine {
         self.trouble(trouble);
     }
 
-    pub(super) fn take_in(&mut self, lease: LeaseNo, seen: Vec<Seen>) {
+    pub(super) fn take_in(&mut self, lease: LeaseNo, seen: Vec<Seen>, withheld: bool) {
         let hold = &mut self.holds[lease];
         hold.reading = false;
-        hold.dry = seen.is_empty();
+        (hold.dry, hold.withheld) = (seen.is_empty(), withheld);
         hold.messages += seen.len() as u64;
         hold.body_bytes += seen.iter().map(|seen| seen.body_bytes).sum::<u64>();
         let mut forget = Vec::new();

@@ -86,6 +86,7 @@ pub(super) fn check_end(world: &World, scenario: &Scenario) {
     check_nothing_lost(world, scenario);
     check_nothing_doubled(world, scenario);
     check_only_our_copy_is_named(world, scenario);
+    check_gone_is_gone(world, scenario);
 }
 
 /// How many of each kind of message there are. Equal ones may stand for each other, so they are counted together.
@@ -135,6 +136,15 @@ fn check_nothing_doubled(world: &World, scenario: &Scenario) {
         let done = |row: &&Row| row.chosen && row.key == key && row.state == MessageState::Done;
         let copied = if scenario.copies() { world.journal.values().filter(done).count() } else { 0 };
         assert!(extra <= named + copied, "{extra} of {key} too many, {named} named in doubt: {:#?}", world.journal);
+    }
+}
+
+/// What is said to be gone, and was never read, is not in its queue. Where giving back destroys an equal one may be.
+fn check_gone_is_gone(world: &World, scenario: &Scenario) {
+    let nobody_takes = !scenario.consumers && scenario.returns == Return::Free;
+    let gone = |row: &&Row| nobody_takes && row.state == MessageState::Gone && row.stored.is_none();
+    for row in world.journal.values().filter(gone) {
+        assert!(world.source.iter().all(|letter| letter.key != row.key), "{row:?} is there: {:#?}", world.source);
     }
 }
 

@@ -190,6 +190,10 @@ impl Life<'_> {
                 Event::Leased { lease }
             }
             Command::Read { lease, .. } if self.world.cut => Event::ReadFailed { lease, trouble: self.trouble("cut") },
+            // More is there, and does not come in time.
+            Command::Read { lease, .. } if !self.world.source.is_empty() && self.fault(25) => {
+                Event::Read { lease, seen: Vec::new(), withheld: true }
+            }
             Command::Read { lease, max } => {
                 let max = 1 + self.chance.below(max as u64) as usize;
                 let seen = self.world.read(lease, max);
@@ -197,7 +201,7 @@ impl Life<'_> {
                     let letter = self.world.held[&lease][&one.lease_key].clone();
                     self.bodies.insert((lease, one.lease_key), letter);
                 }
-                Event::Read { lease, seen }
+                Event::Read { lease, seen, withheld: false }
             }
             Command::Forget { lease, keys } => {
                 keys.iter().for_each(|key| drop(self.bodies.remove(&(lease, *key))));
