@@ -126,7 +126,12 @@ async fn import(window: &Window, file: &Path) {
 
 async fn refuse_what_is_cut_off(window: &Window, file: &Path) {
     let captures = window.data_dir().join("captures");
-    let there = || std::fs::read_dir(&captures).expect("the folder is there").count();
+    // One file for each capture, beside what SQLite keeps of those that are open.
+    let there = || {
+        let files =
+            std::fs::read_dir(&captures).expect("the folder is there").map(|file| file.expect("it is there").path());
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "qcap")).count()
+    };
     let before = there();
     let whole = std::fs::read(file).expect("it was exported");
     let cut = file.with_file_name("cut.jsonl");

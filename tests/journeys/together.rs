@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::steps::{bodies, connect, dead_letters, open_queue, taken, told};
 
-const MESSAGES: usize = 400;
+const MESSAGES: usize = 240;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn window_and_qscope_at_once() {
@@ -26,8 +26,8 @@ async fn window_and_qscope_at_once() {
         open_queue(&window, "orders.dlq").await;
         window.press("Act on all").await;
         window.press("Redrive all…").await;
-        window.fill("Rate limit", "20").await;
-        window.press("Redrive 400 messages").await;
+        window.fill("Rate limit", "9").await;
+        window.press("Redrive 240 messages").await;
         window.read("Closing this does not stop it").await;
         window.press("Close").await;
 
@@ -35,7 +35,7 @@ async fn window_and_qscope_at_once() {
         let same = qscope(&window, &vhost, &["redrive", "-c", "orders-dev", "orders.dlq", "--yes"]).await;
         assert_eq!(same.status.code(), Some(3), "{same:?}");
         assert!(String::from_utf8_lossy(&same.stderr).contains("job 1"), "it names the job: {same:?}");
-        let other = ["redrive", "-c", "orders-dev", "refunds.dlq", "--to-queue", "refunds", "--rate", "25", "--yes"];
+        let other = ["redrive", "-c", "orders-dev", "refunds.dlq", "--to-queue", "refunds", "--rate", "20", "--yes"];
         let (other, ()) = tokio::join!(qscope(&window, &vhost, &other), async {
             window.press("Jobs").await;
             window.read("elsewhere").await;
@@ -52,9 +52,9 @@ async fn window_and_qscope_at_once() {
         window.read("Paused").await;
         window.shots("2-paused-by-another").await;
         let held = client.count("orders").await;
-        assert!((1..400).contains(&held), "it was met half way: {held}");
+        assert!((1..240).contains(&held), "it was met half way: {held}");
         window.press(&format!("Continue with the other {}", MESSAGES as u32 - held)).await;
-        client.reaches("orders", 400).await;
+        client.reaches("orders", 240).await;
         window.gone("Continue with the other").await;
         window.shots("3-each-did-its-own").await;
         for (dead, alive) in [("orders.dlq", "orders"), ("refunds.dlq", "refunds")] {

@@ -82,6 +82,8 @@ async fn fail(client: &Client) {
 
 async fn the_plan_says_so(window: &Window, client: &Client) {
     window.press("Redrive 42…").await;
+    // Until the plan is there the dialog grows under the pointer.
+    window.read("42 will be sent").await;
     window.press("Original exchange and key").await;
     window.read("30 will be sent").await;
     window.read("nothing takes it at exchange shop").await;
@@ -127,6 +129,8 @@ async fn the_broker_says_so(window: &Window, client: &Client, proxy: &Proxy) {
 
 async fn plan_of_twelve(window: &Window) {
     window.press("Redrive 12…").await;
+    window.read("12 will be sent").await;
     window.press("Original exchange and key").await;
+    window.read("may reach every queue that is bound there").await;
     window.read("12 will be sent").await;
 }
