@@ -26,7 +26,7 @@ async fn window_and_qscope_at_once() {
         open_queue(&window, "orders.dlq").await;
         window.press("Act on all").await;
         window.press("Redrive all…").await;
-        window.fill("Rate limit", "9").await;
+        window.fill("Rate limit", "5").await;
         window.press("Redrive 240 messages").await;
         window.read("Closing this does not stop it").await;
         window.press("Close").await;
@@ -54,6 +54,7 @@ async fn window_and_qscope_at_once() {
         let held = client.count("orders").await;
         assert!((1..240).contains(&held), "it was met half way: {held}");
         window.press(&format!("Continue with the other {}", MESSAGES as u32 - held)).await;
+        window.read("240 of 240").await;
         client.reaches("orders", 240).await;
         window.gone("Continue with the other").await;
         window.shots("3-each-did-its-own").await;
